@@ -48,6 +48,7 @@ struct Operation {
   Bytes size{};
   Duration time{};
   double algbw = 0, busbw = 0; // GB/s, GB = 1e9 bytes
+  std::string algorithm, protocol;  // what the tuner took for this size
   Why why;
   std::vector<PhaseTime> phases;
 };

@@ -80,6 +80,7 @@ class Schedule {
   // Steps on the critical path and bytes one rank sends, as docs/collectives.md states them (per group).
   std::uint64_t steps = 0;
   Bytes bytes_sent_per_rank{};   // the busiest rank's
+  std::function<GpuId(Rank)> gpu_of;  // the placement; empty: rank r on GPU r
 };
 
 // nccl-tests: busbw = algbw x factor. REQUIRES: ranks >= 1. Patterns count as sendrecv: 1.
