@@ -74,6 +74,7 @@ Constants Constants::ideal() {
   c.generation = "ideal";
   c.transport = "ideal";
   c.count_headers = false;
+  c.count_path_delay = false;
   c.protocols = {ProtocolConstants{"ideal", {}, {}, {}, 1}, ProtocolConstants{"ideal", {}, {}, {}, 1}};
   return c;
 }

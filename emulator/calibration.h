@@ -31,6 +31,7 @@ struct Constants {
   double ring_scale_out = 1;
   double pair_scale_out = 1;
   bool count_headers = true;       // false: the NIC's rate is all payload (ideal)
+  bool count_path_delay = true;    // add propagation and switch latency to each step
   // Pipelined phases overlap in chunks of this many bytes a rank; 0: infinitely small chunks.
   Bytes pipeline_chunk{0};
   std::array<ProtocolConstants, 2> protocols{};  // low latency, full bandwidth
