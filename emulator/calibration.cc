@@ -17,18 +17,18 @@ struct ScaleUpRow {
 };
 // Each share is published busbw / (rate x busbw factor / wire factor).
 constexpr std::array kScaleUp{
-    ScaleUpRow{"A100", 0.773, 0.0, 0.700},  // 232, 210 GB/s of 300 (hgx-h100-large-allreduce, nvidia-alltoall)
-    ScaleUpRow{"H100", 0.822, 0.686, 0.711},  // 370, 480, 320 GB/s of 450 (same)
-    ScaleUpRow{"H800", 0.822, 0.686, 0.711},  // no case of its own: the same chip as H100 with fewer links
-    ScaleUpRow{"H200", 0.814, 0.676, 0.711},  // 366, 473 GB/s of 450 (h200-1n-nvls-by-gpus); pair as H100
-    ScaleUpRow{"B200", 0.778, 0.607, 0.711},  // 700, 850, 640 GB/s of 900 (hgx-h100-large-allreduce, nvidia-alltoall)
+    ScaleUpRow{"A100", 0.773, 0.0, 0.700},     // 232, 210 GB/s of 300 (hgx-h100-large-allreduce, nvidia-alltoall)
+    ScaleUpRow{"H100", 0.822, 0.686, 0.711},   // 370, 480, 320 GB/s of 450 (same)
+    ScaleUpRow{"H800", 0.822, 0.686, 0.711},   // no case of its own: the same chip as H100 with fewer links
+    ScaleUpRow{"H200", 0.814, 0.676, 0.711},   // 366, 473 GB/s of 450 (h200-1n-nvls-by-gpus); pair as H100
+    ScaleUpRow{"B200", 0.778, 0.607, 0.711},   // 700, 850, 640 GB/s of 900 (hgx-h100-large-allreduce, nvidia-alltoall)
     ScaleUpRow{"GB200", 0.767, 0.480, 0.711},  // 680, 839, 640 GB/s of 900 in a domain of 72 (same; gb200-1rack)
 };
 
 struct ScaleOutRow {
   std::string_view generation;
   TransportKind transport;
-  double ring, pair;        // shares of the payload rate
+  double ring, pair;  // shares of the payload rate
   Duration ll_step, simple_step, simple_base;
 };
 constexpr Duration us(std::int64_t n) { return Duration::us(n); }
@@ -60,9 +60,12 @@ constexpr double kLlBandwidth = 0.5;
 
 std::string_view name_of(TransportKind kind) {
   switch (kind) {
-    case TransportKind::kRoce: return "roce";
-    case TransportKind::kInfiniband: return "infiniband";
-    case TransportKind::kEfa: return "efa";
+    case TransportKind::kRoce:
+      return "roce";
+    case TransportKind::kInfiniband:
+      return "infiniband";
+    case TransportKind::kEfa:
+      return "efa";
   }
   return "unknown";
 }

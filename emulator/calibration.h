@@ -15,10 +15,10 @@ namespace weft {
 // One of NCCL's protocols: what a step costs and how much of the bandwidth is payload.
 struct ProtocolConstants {
   std::string_view name;
-  Duration base;           // launch and synchronisation of one operation
-  Duration scale_up_step;  // one hop inside the scale-up domain
-  Duration scale_out_step; // one hop through the NIC, without the fabric's own propagation and switch latency
-  double bandwidth = 1;    // share of the bandwidth left for payload
+  Duration base;            // launch and synchronisation of one operation
+  Duration scale_up_step;   // one hop inside the scale-up domain
+  Duration scale_out_step;  // one hop through the NIC, without the fabric's own propagation and switch latency
+  double bandwidth = 1;     // share of the bandwidth left for payload
 };
 
 struct Constants {
@@ -30,8 +30,8 @@ struct Constants {
   // Shares of the NIC's payload rate, MTU / (MTU + headers) already taken off.
   double ring_scale_out = 1;
   double pair_scale_out = 1;
-  bool count_headers = true;       // false: the NIC's rate is all payload (ideal)
-  bool count_path_delay = true;    // add propagation and switch latency to each step
+  bool count_headers = true;     // false: the NIC's rate is all payload (ideal)
+  bool count_path_delay = true;  // add propagation and switch latency to each step
   // Pipelined phases overlap in chunks of this many bytes a rank; 0: infinitely small chunks.
   Bytes pipeline_chunk{0};
   std::array<ProtocolConstants, 2> protocols{};  // low latency, full bandwidth

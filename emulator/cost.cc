@@ -13,8 +13,8 @@ namespace {
 
 // What one protocol makes of a schedule; seconds.
 struct Priced {
-  DataTime data;        // scaled, overlap taken off
-  double latency = 0;   // hops, path and pipeline fill
+  DataTime data;       // scaled, overlap taken off
+  double latency = 0;  // hops, path and pipeline fill
   double base = 0;
   double slower_data = 0;  // data time that the protocol's bandwidth share adds
   std::vector<PhaseTime> phases;

@@ -31,19 +31,19 @@ struct PhaseCost {
   std::string name;
   std::uint64_t steps = 1;
   DataTime data;
-  double scale_up_hops = 0;     // hops one after the other on the critical path
+  double scale_up_hops = 0;  // hops one after the other on the critical path
   double scale_out_hops = 0;
-  double path_seconds = 0;      // propagation and switch latency of the scale-out hops
-  std::uint64_t depth = 0;      // pipelined chain or tree: chunks pass this many hops
+  double path_seconds = 0;  // propagation and switch latency of the scale-out hops
+  std::uint64_t depth = 0;  // pipelined chain or tree: chunks pass this many hops
   std::uint32_t overlap_group = 0, stage = 0;
   bool uses_nic = false;
   std::string binding_tier;
 };
 
 struct ScheduleCost {
-  Bytes reference{};            // size that the phases were solved at, > 0
-  std::uint32_t shards = 1;     // ranks of a scale-up domain that share the message: a chunk is cut from S / shards
-  bool simple_only = false;     // in-network reduction has no low-latency protocol
+  Bytes reference{};         // size that the phases were solved at, > 0
+  std::uint32_t shards = 1;  // ranks of a scale-up domain that share the message: a chunk is cut from S / shards
+  bool simple_only = false;  // in-network reduction has no low-latency protocol
   std::string algorithm;
   std::vector<PhaseCost> phases;
 };

@@ -22,22 +22,17 @@ Json to_value(const Why& why) {
 }
 
 Why why_from(const Json& j) {
-  return {j.at("ideal_share"), j.at("hash_collisions"), j.at("oversubscription"),
-          j.at("scale_up"),    j.at("latency"),         j.at("protocol"),
-          j.at("failures"),    j.at("binding_tier"),    j.at("sentence")};
+  return {j.at("ideal_share"), j.at("hash_collisions"), j.at("oversubscription"), j.at("scale_up"), j.at("latency"),
+          j.at("protocol"),    j.at("failures"),        j.at("binding_tier"),     j.at("sentence")};
 }
 
 Json to_value(const Operation& op) {
   Json phases = Json::array();
   for (const PhaseTime& p : op.phases) phases.push_back({{"name", p.name}, {"steps", p.steps}, {"seconds", p.seconds}});
-  return {{"size_bytes", op.size.count},
-          {"algorithm", op.algorithm},
-          {"protocol", op.protocol},
-          {"time_ps", op.time.picoseconds},
-          {"algbw_gbytes_per_s", op.algbw},
-          {"busbw_gbytes_per_s", op.busbw},
-          {"why", to_value(op.why)},
-          {"phases", phases}};
+  return {{"size_bytes", op.size.count},    {"algorithm", op.algorithm},
+          {"protocol", op.protocol},        {"time_ps", op.time.picoseconds},
+          {"algbw_gbytes_per_s", op.algbw}, {"busbw_gbytes_per_s", op.busbw},
+          {"why", to_value(op.why)},        {"phases", phases}};
 }
 
 Operation operation_from(const Json& j) {
@@ -56,13 +51,15 @@ Operation operation_from(const Json& j) {
 Measurement measurement_from(const Json& j) {
   Measurement m;
   const Json& p = j.at("provenance");
-  m.provenance = {p.at("backend"), p.at("version"), p.at("spec_name"), p.at("spec_digest"), p.at("seed"), p.at("options")};
+  m.provenance = {p.at("backend"),     p.at("version"), p.at("spec_name"),
+                  p.at("spec_digest"), p.at("seed"),    p.at("options")};
   m.collective = j.at("collective");
   m.algorithm = j.at("algorithm");
   m.ranks = j.at("ranks");
   m.group_size = j.at("group_size");
   for (const Json& op : j.at("operations")) m.operations.push_back(operation_from(op));
-  for (const Json& t : j.at("tiers")) m.tiers.push_back({t.at("tier"), t.at("links"), t.at("min"), t.at("mean"), t.at("max")});
+  for (const Json& t : j.at("tiers"))
+    m.tiers.push_back({t.at("tier"), t.at("links"), t.at("min"), t.at("mean"), t.at("max")});
   for (const Json& h : j.at("hot_links")) m.hot_links.push_back({h.at("name"), h.at("utilisation"), h.at("flows")});
   m.max_mean_ratio = j.at("max_mean_ratio");
   m.jain_index = j.at("jain_index");
@@ -107,7 +104,8 @@ Expected<Measurement> measurement_from_json(std::string_view text) {
   try {
     const Json j = Json::parse(text);
     if (j.at("schema") != kSchema)
-      return input_error("a measurement of another schema", j.at("schema").dump(), "this version reads weft-measurement-1");
+      return input_error("a measurement of another schema", j.at("schema").dump(),
+                         "this version reads weft-measurement-1");
     return measurement_from(j);
   } catch (const Json::exception& e) {
     return input_error("not a measurement", e.what(), "see docs/measurement.schema.json");

@@ -17,8 +17,16 @@
 namespace weft {
 
 enum class CollectiveKind : std::uint8_t {
-  kAllReduce, kAllGather, kReduceScatter, kAllToAll, kBroadcast, kSendRecv,
-  kPermutation, kShift, kIncast, kBisection
+  kAllReduce,
+  kAllGather,
+  kReduceScatter,
+  kAllToAll,
+  kBroadcast,
+  kSendRecv,
+  kPermutation,
+  kShift,
+  kIncast,
+  kBisection
 };
 
 // What an engine may let go ahead of what.
@@ -29,8 +37,8 @@ enum class Coupling : std::uint8_t {
 
 // How the bytes travel.
 enum class Via : std::uint8_t {
-  kAuto,         // scale-up inside a domain, NIC outside
-  kRailAligned,  // outside: first through the scale-up domain to the GPU on the receiver's rail (PXN)
+  kAuto,              // scale-up inside a domain, NIC outside
+  kRailAligned,       // outside: first through the scale-up domain to the GPU on the receiver's rail (PXN)
   kScaleUpReduce,     // to the domain's switch, which adds up (NVLS): only the up link is loaded
   kScaleUpMulticast,  // from the domain's switch, which copies (NVLS): only the down link is loaded
 };
@@ -57,13 +65,13 @@ enum class Hop : std::uint8_t {
 struct Move {
   Rank source, destination;
   std::uint64_t source_chunk = 0, destination_chunk = 0, chunks = 1;  // in units of the schedule's chunk grid
-  bool reduce = false;        // add to what is there, or overwrite
+  bool reduce = false;                                                // add to what is there, or overwrite
   Hop hop = Hop::kDirect;
 };
 
 struct Phase {
-  std::string name;           // "ring", "scale-up reduce-scatter"
-  std::uint64_t repeat = 1;   // steps with this pattern
+  std::string name;          // "ring", "scale-up reduce-scatter"
+  std::uint64_t repeat = 1;  // steps with this pattern
   Coupling coupling = Coupling::kIndependent;
   Via via = Via::kAuto;
   // Phases with the same overlap group > 0 are pipelined over chunks of the message with one another.
@@ -97,12 +105,13 @@ class Schedule {
   std::string algorithm;
   std::uint32_t ranks = 0;       // all groups together
   std::uint32_t group_size = 0;  // ranks of one collective; ranks / group_size run at the same time
+  Rank second_member{1};         // of the first group: tells packed from strided groups
   Bytes size{};                  // S as nccl-tests reports it, per group
   std::uint64_t chunk_grid = 1;  // m chunks that S is cut into for `moves`: chunk k is [S k / m, S (k+1) / m)
   std::vector<Phase> phases;
   // Steps on the critical path and bytes one rank sends, as docs/collectives.md states them (per group).
   std::uint64_t steps = 0;
-  Bytes bytes_sent_per_rank{};   // the busiest rank's, each message counted as large as its largest chunk
+  Bytes bytes_sent_per_rank{};        // the busiest rank's, each message counted as large as its largest chunk
   std::function<GpuId(Rank)> gpu_of;  // the placement; empty: rank r on GPU r
 };
 

@@ -7,7 +7,7 @@
 namespace weft {
 
 struct AggregateLoads {
-  std::vector<double> bits;   // per directed link, with each pool's load shared evenly
+  std::vector<double> bits;  // per directed link, with each pool's load shared evenly
   HopSums hops;
   double flows_per_link = 0;  // single paths on a link of the tier with the fewest
   // Hashing m flows on a link spreads loads by about sqrt(m): the fullest of L links carries at most about

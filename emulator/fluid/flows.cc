@@ -69,8 +69,8 @@ std::optional<Error> route_edge(const Context& context, const Edge& edge, Route&
   const Connection connection{source, destination, edge.channel};
   const Via via = context.phase.via;
   const std::uint32_t qps = context.router.qps(connection, via);
-  const bool inside = via == Via::kScaleUpReduce || via == Via::kScaleUpMulticast ||
-                      context.topology.same_domain(source, destination);
+  const bool inside =
+      via == Via::kScaleUpReduce || via == Via::kScaleUpMulticast || context.topology.same_domain(source, destination);
   const std::size_t before = block.resources.size();
   for (std::uint32_t qp = 0; qp < qps; ++qp) {
     route.clear();

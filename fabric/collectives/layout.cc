@@ -105,6 +105,8 @@ Schedule start_schedule(const Build& build, std::uint64_t chunk_grid) {
   schedule.group_size = build.request.group_size;
   schedule.size = build.request.size;
   schedule.chunk_grid = chunk_grid;
+  schedule.gpu_of = [placement = build.placement](Rank rank) { return placement.gpu_of(rank); };
+  if (build.request.grouping == Grouping::kStrided) schedule.second_member = Rank{build.groups};
   return schedule;
 }
 
