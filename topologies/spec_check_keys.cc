@@ -20,9 +20,6 @@ class KeyChecker {
   KeyChecker(const SpecKey& root, const std::vector<std::string>& sources) : root_(root), sources_(sources) {}
 
   Expected<void> check(const YamlNode& node, const SpecKey& key, const std::string& path) const {
-    if (node.kind == YamlNode::Kind::kNull) {
-      return fail(node, fmt::format("{} has no value", path), {}, "give one or remove the key");
-    }
     if (key.type == ValueType::kList) return check_list(node, key, path);
     if (key.type == ValueType::kMap && !(key.whole_too && node.kind == YamlNode::Kind::kScalar)) {
       return check_map(node, key, path);
@@ -62,6 +59,9 @@ class KeyChecker {
       }
       first = &name;
       const std::string child_path = path.empty() ? child->name : fmt::format("{}.{}", path, child->name);
+      if (node.items[i + 1].kind == YamlNode::Kind::kNull) {
+        return fail(name, fmt::format("{} has no value", child_path), {}, "give one or remove the key");
+      }
       if (auto ok = check(node.items[i + 1], *child, child_path); !ok) return ok;
     }
     return {};

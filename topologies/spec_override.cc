@@ -15,7 +15,9 @@ void mark_source(YamlNode& node, std::uint32_t source) {
 
 // Where `step` leads from `node`; what is not there is made.
 Expected<YamlNode*> descend(YamlNode& node, const std::string& step, const std::string& so_far, std::uint32_t source) {
-  if (node.kind == YamlNode::Kind::kNull) node.kind = YamlNode::Kind::kMap;
+  // No key of a map begins with a digit, so that failures.0.count begins the list.
+  const bool index_follows = step[0] >= '0' && step[0] <= '9';
+  if (node.kind == YamlNode::Kind::kNull) node.kind = index_follows ? YamlNode::Kind::kList : YamlNode::Kind::kMap;
   if (node.kind == YamlNode::Kind::kScalar) {
     return input_error(fmt::format("{} is a single value, not a map", so_far), quote_for_error(node.text),
                        fmt::format("set the whole of it: {}={{{}: ...}}", so_far, step));

@@ -37,6 +37,8 @@ Expected<Duration> parse_length(const std::string& text) {
   return Duration{static_cast<std::int64_t>(std::llround(std::min(picoseconds, 2 * limit)))};
 }
 
+std::string unquoted(const YamlNode& node) { return node.quoted ? "without quotes, " : ""; }
+
 // Fills the visited fields from the tree. The first error stays; after it every visit is a no-op.
 class SpecReader {
  public:
@@ -150,27 +152,27 @@ class SpecReader {
   }
   void read(const Field& field, const YamlNode& node, bool& out) {
     if (node.quoted || (node.text != "true" && node.text != "false")) {
-      return bad_value(field, node, "is not a flag", "give true or false");
+      return bad_value(field, node, "is not a flag", unquoted(node) + "give true or false");
     }
     out = node.text == "true";
   }
   void read(const Field& field, const YamlNode& node, std::uint32_t& out) {
     const auto number = node.quoted ? std::nullopt : parse_number<std::int64_t>(node.text);
     const std::string range = fmt::format("give a whole number from {:.0f} to {:.0f}", field.minimum, field.maximum);
-    if (!number) return bad_value(field, node, "is not a whole number", range);
+    if (!number) return bad_value(field, node, "is not a whole number", unquoted(node) + range);
     const auto x = static_cast<double>(*number);
     if (x < field.minimum || x > field.maximum) return bad_value(field, node, "is out of range", range);
     out = static_cast<std::uint32_t>(*number);
   }
   void read(const Field& field, const YamlNode& node, std::uint64_t& out) {
     const auto number = node.quoted ? std::nullopt : parse_number<std::uint64_t>(node.text);
-    if (!number) return bad_value(field, node, "is not a whole number", "give 0 to 2^64 - 1");
+    if (!number) return bad_value(field, node, "is not a whole number", unquoted(node) + "give 0 to 2^64 - 1");
     out = *number;
   }
   void read(const Field& field, const YamlNode& node, double& out) {
     const auto number = node.quoted ? std::nullopt : parse_number<double>(node.text);
     const std::string range = fmt::format("give a number from {} to {}", field.minimum, field.maximum);
-    if (!number) return bad_value(field, node, "is not a number", range);
+    if (!number) return bad_value(field, node, "is not a number", unquoted(node) + range);
     if (!(*number >= field.minimum && *number <= field.maximum))
       return bad_value(field, node, "is out of range", range);
     out = *number == 0 ? 0.0 : *number;  // -0 would print as another spec

@@ -22,13 +22,22 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+namespace {
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+}  // namespace
+
 std::string nearest_word(std::string_view word, std::span<const std::string> candidates) {
   constexpr std::size_t kLongestWord = 64;
   if (word.size() > kLongestWord) return {};
   std::size_t best = std::max<std::size_t>(2, word.size() / 3) + 1;
   std::string nearest;
   for (const std::string& candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
+    const std::size_t distance = edit_distance(lower(word), lower(candidate));
     if (distance >= best || distance >= candidate.size()) continue;
     best = distance;
     nearest = candidate;

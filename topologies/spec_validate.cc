@@ -91,8 +91,7 @@ Fault find_foreign_field(const TopologySpec& t) {
       Use{"links", !t.links.empty(), kind_is(TopologyKind::kExplicit), "explicit"}};
   for (const Use& use : uses) {
     if (use.changed && !use.used) {
-      return SpecFault{fmt::format("topology.{}", use.field),
-                       fmt::format("topology.{} has no meaning for this kind", use.field),
+      return SpecFault{fmt::format("topology.{}", use.field), "no meaning for this kind of topology",
                        std::string(choice_name(t.kind)), fmt::format("it belongs to {}; remove it", use.kinds)};
     }
   }
@@ -168,8 +167,8 @@ Fault find_topology_fault(const FabricSpec& spec) {
 Fault find_capacity_fault(const FabricSpec& spec) {
   const SwitchSpec& s = spec.switches;
   if (!s.capacity) return std::nullopt;
-  const bool all_tiers = spec.topology.kind == TopologyKind::kExplicit;
-  const std::uint32_t tiers = all_tiers ? 1 : spec.topology.tiers;
+  // An explicit list names its ports one by one; radix does not apply.
+  const std::uint32_t tiers = spec.topology.kind == TopologyKind::kExplicit ? 0 : spec.topology.tiers;
   struct Tier {
     const char* name;
     std::uint32_t radix;
@@ -182,7 +181,7 @@ Fault find_capacity_fault(const FabricSpec& spec) {
     const Rate rate = all[i].rate.value_or(spec.port_rate());
     const auto sum = static_cast<__int128>(rate.bits_per_second) * all[i].radix;
     if (sum <= s.capacity->bits_per_second) continue;
-    return SpecFault{"switch.radix",
+    return SpecFault{fmt::format("switch.radix.{}", all[i].name),
                      fmt::format("{} ports of {} on a {} exceed the capacity of {}", all[i].radix, to_text(rate),
                                  all[i].name, to_text(*s.capacity)),
                      {},
@@ -240,7 +239,7 @@ Fault find_failure_fault(const FailureSpec& f, const std::string& path) {
 }  // namespace
 
 std::optional<SpecFault> find_fault(const FabricSpec& spec) {
-  if (spec.name.empty()) return SpecFault{"name", "an empty name", {}, "name the fabric"};
+  if (spec.name.empty()) return SpecFault{"name", "empty", {}, "name the fabric"};
   if (auto fault = find_hosts_fault(spec.hosts)) return fault;
   if (auto fault = find_topology_fault(spec)) return fault;
   if (auto fault = find_capacity_fault(spec)) return fault;

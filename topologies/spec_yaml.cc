@@ -66,9 +66,9 @@ Error fault_error(const SpecFault& fault, const YamlNode& root, const std::vecto
   std::string item = fault.item;
   if (item.empty() && place.whole && place.node->kind == YamlNode::Kind::kScalar)
     item = quote_for_error(place.node->text);
-  const bool named = fault.message.find(fault.path) != std::string::npos;
-  std::string message = named ? fault.message : fmt::format("{}: {}", fault.path, fault.message);
-  return error_at_node(*place.node, sources, std::move(message), std::move(item), fault.way_out).value();
+  return error_at_node(*place.node, sources, fmt::format("{}: {}", fault.path, fault.message), std::move(item),
+                       fault.way_out)
+      .value();
 }
 
 }  // namespace

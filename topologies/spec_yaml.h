@@ -21,7 +21,7 @@ namespace weft {
                                               std::span<const std::string> overrides = {});
 
 // Canonical text: every field in fixed order, fields that are unset left out. parse_spec(to_yaml(x)) == x for
-// every x that parse_spec gives.
+// every x that parse_spec gives, as long as the text stays below the limit of a file (16 MiB).
 [[nodiscard]] std::string to_yaml(const FabricSpec& spec);
 
 // 64-bit FNV-1a of the canonical text, 16 hexadecimal digits: names a spec in reports.

@@ -176,7 +176,7 @@ class TreeBuilder : public YAML::EventHandler {
 Error lookahead_error(const YamlNode& root) {
   const YamlNode* last = &root;
   while (!last->items.empty()) last = &last->items.back();
-  return error_at(last->line, last->column, fmt::format("a value longer than {} bytes", kMaxYamlLookahead), {},
+  return error_at(last->line, last->column, fmt::format("more than {} bytes before the next value ends", kMaxYamlLookahead), {},
                   "write long lists in block style, one '- ' a line");
 }
 
@@ -197,6 +197,7 @@ Expected<YamlNode> parse_yaml(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a UTF-8 byte order mark would shift the columns
   if (auto clean = check_text(text); !clean) return tl::unexpected(clean.error());
   YamlNode root;
+  root.line = root.column = 1;  // where an empty text is
   BoundedBuffer buffer(text);
   std::istream stream(&buffer);
   TreeBuilder builder(buffer, root);
@@ -208,7 +209,8 @@ Expected<YamlNode> parse_yaml(std::string_view text) {
     return tl::unexpected(refusal.error);
   } catch (const YAML::Exception& e) {
     if (buffer.stopped()) return tl::unexpected(lookahead_error(root));
-    return tl::unexpected(error_at(e.mark, fmt::format("YAML syntax: {}", quote_for_error(e.msg)), {}, {}));
+    return tl::unexpected(error_at(e.mark, fmt::format("YAML syntax: {}", quote_for_error(e.msg)), {},
+                                   "check brackets, quotes and indentation up to here"));
   } catch (const std::bad_alloc&) {
     return environment_error("no memory to parse the YAML text");
   } catch (const std::exception& e) {
