@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "emulator/fluid/maxmin_queue.h"
 #include "fabric/error.h"
 
 namespace weft {
@@ -78,8 +79,11 @@ struct SolveStats {
 // The fast exact solver. Keeps its scratch memory between solves; not thread-safe, one per thread.
 class MaxMinSolver {
  public:
-  // Writes the max-min fair rate of each variable to `rates`.
-  // REQUIRES: a valid problem, its own incidence, rates.size() == problem.variable_count().
+  // Writes the max-min fair rate of each variable to `rates`; the number of variables is rates.size(). Only the
+  // transposed problem is read, so a caller short of memory may drop the other side. `bound` may be empty.
+  // REQUIRES: the incidence of a valid problem with these capacities and bounds.
+  void solve(std::span<const double> capacity, std::span<const double> bound, const Incidence& incidence,
+             std::span<double> rates);
   void solve(const MaxMinProblem& problem, const Incidence& incidence, std::span<double> rates);
   [[nodiscard]] std::vector<double> solve(const MaxMinProblem& problem);
 
@@ -92,45 +96,56 @@ class MaxMinSolver {
   };
   // A resource that can bind, as the filling sees it. 16 bytes: four to a cache line.
   struct UnitRecord {
-    double remaining;      // capacity minus what fixed variables consume
-    std::uint32_t count;   // entries of variables not fixed yet
-    std::uint32_t origin;  // index in the problem
+    double remaining = 0.0;   // capacity minus what fixed variables consume
+    std::uint32_t count = 0;  // entries of variables not fixed yet
+    std::uint32_t begin = 0;  // of its entries in the compact problem; they end where the next record's begin
     [[nodiscard]] double demand() const { return count; }
-    void consume(double rate, double) {
+    void consume(double rate, double /*weight*/) {
       remaining -= rate;
       --count;
     }
   };
   struct WeightedRecord {
-    double remaining;
-    double weight;  // sum over entries of variables not fixed yet
-    std::uint32_t count;
-    std::uint32_t origin;
+    double remaining = 0.0;
+    double weight = 0.0;  // sum over entries of variables not fixed yet
+    std::uint32_t count = 0;
+    std::uint32_t begin = 0;
     [[nodiscard]] double demand() const { return weight; }
-    void consume(double rate, double w) {
-      remaining -= rate * w;
-      weight -= w;
+    void consume(double rate, double entry_weight) {
+      remaining -= rate * entry_weight;
+      weight -= entry_weight;
       --count;
     }
+  };
+  // What can bind, both ways round. Resources are records 0..n-1, and record n only marks the end.
+  template <typename Record>
+  struct Compact {
+    std::vector<Record> records;
+    std::vector<std::uint32_t> variables;  // entries by record
+    std::vector<std::uint32_t> offsets;    // variable -> entries
+    std::vector<std::uint32_t> entries;    // entries by variable: record
+    std::vector<double> weights;           // entries by variable; empty: all 1
   };
 
  private:
   template <typename Record>
-  void solve_as(const MaxMinProblem& problem, const Incidence& incidence, std::span<double> rates,
-                std::vector<Record>& records);
-  void collect_upper_bounds(const MaxMinProblem& problem, const Incidence& incidence);
+  void solve_as(std::span<const double> capacity, const Incidence& incidence, std::span<double> rates,
+                Compact<Record>& compact);
+  void collect_upper_bounds(std::span<const double> capacity, std::span<const double> bound, const Incidence& incidence,
+                            std::size_t variables);
   template <typename Record>
-  void select_resources(const MaxMinProblem& problem, const Incidence& incidence, std::vector<Record>& records);
-  void compact_variables(const MaxMinProblem& problem, std::span<double> rates);
+  void select_resources(std::span<const double> capacity, const Incidence& incidence, Compact<Record>& compact);
+  template <typename Record>
+  void index_variables(const Incidence& incidence, Compact<Record>& compact);
+  template <typename Record>
+  bool start_rates(const Compact<Record>& compact, std::span<double> rates);
 
-  std::vector<double> upper_;                 // per variable: its bound and its private resources
-  std::vector<std::uint32_t> compact_id_;     // resource -> record, or kInert
-  std::vector<std::uint32_t> entry_offsets_;  // compact problem, variable side
-  std::vector<std::uint32_t> entry_records_;
-  std::vector<double> entry_weights_;
+  std::vector<double> upper_;            // per variable: its bound and its private resources
+  std::vector<std::uint32_t> selected_;  // record -> resource
   std::vector<BoundEvent> bound_events_;
-  std::vector<UnitRecord> unit_records_;
-  std::vector<WeightedRecord> weighted_records_;
+  Compact<UnitRecord> unit_;
+  Compact<WeightedRecord> weighted_;
+  ShareQueue queue_;
   SolveStats stats_;
 };
 

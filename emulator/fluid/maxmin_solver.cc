@@ -11,41 +11,34 @@
 #include <cmath>
 
 #include "emulator/fluid/maxmin.h"
-#include "emulator/fluid/maxmin_queue.h"
 
 namespace weft {
 namespace {
 
-constexpr std::uint32_t kInert = std::numeric_limits<std::uint32_t>::max();
 constexpr double kGrowing = -1.0;  // in `rates`: not fixed yet
-// How far ahead of its use a random access is announced; a few DRAM latencies of work.
-constexpr std::size_t kFarAhead = 24;
-constexpr std::size_t kNearAhead = 12;
+// How many batch items ahead of its use each random access is announced, in the order in which they depend.
+constexpr std::size_t kRecordsAhead = 32;
+constexpr std::size_t kVariablesAhead = 20;
+constexpr std::size_t kRatesAhead = 12;
+constexpr std::size_t kEntriesAhead = 7;
+constexpr std::size_t kNeighboursAhead = 3;
+constexpr std::uint32_t kAnnounced = 8;  // entries of a resource that are announced; long ones stream by themselves
 
 void prefetch(const void* address) { __builtin_prefetch(address); }
 
-// The compact problem: records that can bind, and for each variable its entries on them.
 template <typename Record>
 class Filling {
  public:
-  Filling(std::span<Record> records, std::span<const std::uint32_t> entry_offsets,
-          std::span<const std::uint32_t> entries, std::span<const double> weights, const Incidence& incidence,
-          std::span<double> rates, SolveStats& stats)
-      : records_(records),
-        entry_offsets_(entry_offsets),
-        entries_(entries),
-        weights_(weights),
-        incidence_(incidence),
-        rates_(rates),
-        stats_(stats) {}
+  Filling(MaxMinSolver::Compact<Record>& compact, std::span<double> rates, SolveStats& stats)
+      : compact_(compact), records_(compact.records), rates_(rates), stats_(stats) {}
 
   // `events` are in ascending order of bound; `all_bounded` says that every growing variable has one.
-  void run(std::span<const MaxMinSolver::BoundEvent> events, bool all_bounded) {
+  void run(std::span<const MaxMinSolver::BoundEvent> events, bool all_bounded, ShareQueue& queue) {
     events_ = events;
     all_bounded_ = all_bounded;
     auto [lowest, highest] = share_range();
-    ShareQueue queue(lowest, highest);
-    for (std::uint32_t id = 0; id < records_.size(); ++id) queue.push({share(id), id});
+    queue.reset(lowest, highest);
+    for (std::uint32_t id = 0; id + 1 < records_.size(); ++id) queue.push({share(id), id});
     const auto refresh = [&](const ShareItem& item) { return records_[item.id].count == 0 ? -1.0 : share(item.id); };
     while (!done_) {
       const std::vector<ShareItem>& batch = queue.open_next(refresh);
@@ -63,7 +56,7 @@ class Filling {
   [[nodiscard]] std::pair<double, double> share_range() const {
     double lowest = kUnbounded;
     double highest = 0.0;
-    for (std::uint32_t id = 0; id < records_.size(); ++id) {
+    for (std::uint32_t id = 0; id + 1 < records_.size(); ++id) {
       const double s = share(id);
       lowest = std::min(lowest, s);
       highest = std::max(highest, s);
@@ -90,12 +83,39 @@ class Filling {
     }
   }
 
+  // Software prefetch, in five dependent stages: record, its variables, their rates, their entries, those records.
   void announce(const std::vector<ShareItem>& batch, std::size_t i) const {
-    if (i + kFarAhead < batch.size()) prefetch(&records_[batch[i + kFarAhead].id]);
-    if (i + kNearAhead < batch.size()) {
-      const Record& r = records_[batch[i + kNearAhead].id];
-      prefetch(&incidence_.variables[incidence_.offsets[r.origin]]);
+    if (i + kRecordsAhead < batch.size()) prefetch(&records_[batch[i + kRecordsAhead].id]);
+    if (i + kVariablesAhead < batch.size()) {
+      const Record& record = records_[batch[i + kVariablesAhead].id];
+      if (record.count != 0) prefetch(&compact_.variables[record.begin]);
     }
+    if (i + kRatesAhead < batch.size()) {
+      for_growing_head(batch[i + kRatesAhead].id, [this](std::uint32_t variable) {
+        prefetch(&rates_[variable]);
+        prefetch(&compact_.offsets[variable]);
+      });
+    }
+    if (i + kEntriesAhead < batch.size()) {
+      for_growing_head(batch[i + kEntriesAhead].id, [this](std::uint32_t variable) {
+        if (rates_[variable] < 0.0) prefetch(&compact_.entries[compact_.offsets[variable]]);
+      });
+    }
+    if (i + kNeighboursAhead < batch.size()) {
+      for_growing_head(batch[i + kNeighboursAhead].id, [this](std::uint32_t variable) {
+        if (rates_[variable] >= 0.0) return;
+        const std::uint32_t end = std::min(compact_.offsets[variable + 1], compact_.offsets[variable] + kAnnounced);
+        for (std::uint32_t e = compact_.offsets[variable]; e < end; ++e) prefetch(&records_[compact_.entries[e]]);
+      });
+    }
+  }
+
+  template <typename Visit>
+  void for_growing_head(std::uint32_t id, const Visit& see) const {
+    if (records_[id].count == 0) return;
+    const std::uint32_t begin = records_[id].begin;
+    const std::uint32_t end = std::min(records_[id + 1].begin, begin + kAnnounced);
+    for (std::uint32_t e = begin; e < end; ++e) see(compact_.variables[e]);
   }
 
   void visit(ShareQueue& queue, const ShareItem& item) {
@@ -108,10 +128,8 @@ class Filling {
     }
     level_ = std::max(level_, item.share);
     ++stats_.frozen_resources;
-    const std::uint32_t origin = records_[item.id].origin;
-    for (std::uint32_t e = incidence_.offsets[origin]; e < incidence_.offsets[origin + 1]; ++e) {
-      fix(incidence_.variables[e]);
-    }
+    const std::uint32_t end = records_[item.id + 1].begin;
+    for (std::uint32_t e = records_[item.id].begin; e < end; ++e) fix(compact_.variables[e]);
   }
 
   void meet_bound() {
@@ -131,16 +149,13 @@ class Filling {
   void fix(std::uint32_t variable) {
     if (rates_[variable] >= 0.0) return;  // [P4]
     rates_[variable] = level_;
-    for (std::uint32_t e = entry_offsets_[variable]; e < entry_offsets_[variable + 1]; ++e) {
-      records_[entries_[e]].consume(level_, weights_.empty() ? 1.0 : weights_[e]);
+    for (std::uint32_t e = compact_.offsets[variable]; e < compact_.offsets[variable + 1]; ++e) {
+      records_[compact_.entries[e]].consume(level_, compact_.weights.empty() ? 1.0 : compact_.weights[e]);
     }
   }
 
+  MaxMinSolver::Compact<Record>& compact_;
   std::span<Record> records_;
-  std::span<const std::uint32_t> entry_offsets_;
-  std::span<const std::uint32_t> entries_;
-  std::span<const double> weights_;
-  const Incidence& incidence_;
   std::span<double> rates_;
   SolveStats& stats_;
   std::span<const MaxMinSolver::BoundEvent> events_;
@@ -153,99 +168,125 @@ class Filling {
 }  // namespace
 
 // [P1]
-void MaxMinSolver::collect_upper_bounds(const MaxMinProblem& p, const Incidence& t) {
-  if (p.bound.empty()) {
-    upper_.assign(p.variable_count(), kUnbounded);
+void MaxMinSolver::collect_upper_bounds(std::span<const double> capacity, std::span<const double> bound,
+                                        const Incidence& t, std::size_t variables) {
+  if (bound.empty()) {
+    upper_.assign(variables, kUnbounded);
   } else {
-    upper_.assign(p.bound.begin(), p.bound.end());
+    upper_.assign(bound.begin(), bound.end());
   }
-  for (std::size_t r = 0; r < p.resource_count(); ++r) {
+  for (std::size_t r = 0; r < capacity.size(); ++r) {
     if (t.degree(r) != 1) continue;
     const std::uint32_t e = t.offsets[r];
-    const double cap = t.weights.empty() ? p.capacity[r] : p.capacity[r] / t.weights[e];
+    const double cap = t.weights.empty() ? capacity[r] : capacity[r] / t.weights[e];
     double& upper = upper_[t.variables[e]];
     upper = std::min(upper, cap);
   }
 }
 
-// [P2]
+// [P2] Also counts the kept entries of each variable, in compact.offsets[variable + 1].
 template <typename Record>
-void MaxMinSolver::select_resources(const MaxMinProblem& p, const Incidence& t, std::vector<Record>& records) {
-  compact_id_.resize(p.resource_count());
-  records.clear();
-  for (std::size_t r = 0; r < p.resource_count(); ++r) {
-    compact_id_[r] = kInert;
+void MaxMinSolver::select_resources(std::span<const double> capacity, const Incidence& t, Compact<Record>& compact) {
+  compact.records.clear();
+  compact.variables.clear();
+  compact.offsets.assign(upper_.size() + 1, 0);
+  selected_.clear();
+  for (std::size_t r = 0; r < capacity.size(); ++r) {
     if (t.degree(r) < 2) continue;
     double reachable = 0.0;
-    std::uint32_t e = t.offsets[r];
-    for (; e < t.offsets[r + 1] && reachable <= p.capacity[r]; ++e) {
+    for (std::uint32_t e = t.offsets[r]; e < t.offsets[r + 1] && reachable <= capacity[r]; ++e) {
       reachable += upper_[t.variables[e]] * (t.weights.empty() ? 1.0 : t.weights[e]);
     }
-    if (reachable <= p.capacity[r]) continue;
-    compact_id_[r] = static_cast<std::uint32_t>(records.size());
-    Record record{};
-    record.remaining = p.capacity[r];
+    if (reachable <= capacity[r]) continue;
+    Record record;
+    record.remaining = capacity[r];
     record.count = t.degree(r);
-    record.origin = static_cast<std::uint32_t>(r);
+    record.begin = static_cast<std::uint32_t>(compact.variables.size());
     if constexpr (requires { record.weight; }) {
-      for (e = t.offsets[r]; e < t.offsets[r + 1]; ++e) record.weight += t.weights[e];
+      for (std::uint32_t e = t.offsets[r]; e < t.offsets[r + 1]; ++e) record.weight += t.weights[e];
     }
-    records.push_back(record);
+    compact.records.push_back(record);
+    selected_.push_back(static_cast<std::uint32_t>(r));
+    for (std::uint32_t e = t.offsets[r]; e < t.offsets[r + 1]; ++e) {
+      compact.variables.push_back(t.variables[e]);
+      ++compact.offsets[t.variables[e] + 1];
+    }
+  }
+  Record end;
+  end.begin = static_cast<std::uint32_t>(compact.variables.size());
+  compact.records.push_back(end);
+}
+
+// Transposes the kept entries. Afterwards compact.offsets[v + 1] is the end of variable v.
+template <typename Record>
+void MaxMinSolver::index_variables(const Incidence& t, Compact<Record>& compact) {
+  std::uint32_t begin = 0;  // becomes a cursor that ends where the next variable begins
+  for (std::size_t v = 1; v < compact.offsets.size(); ++v) {
+    const std::uint32_t count = compact.offsets[v];
+    compact.offsets[v] = begin;
+    begin += count;
+  }
+  compact.entries.resize(compact.variables.size());
+  if (!t.weights.empty()) compact.weights.resize(compact.variables.size());
+  for (std::uint32_t id = 0; id + 1 < compact.records.size(); ++id) {
+    const std::uint32_t first = compact.records[id].begin;
+    for (std::uint32_t e = first; e < compact.records[id + 1].begin; ++e) {
+      const std::uint32_t slot = compact.offsets[compact.variables[e] + 1]++;
+      compact.entries[slot] = id;
+      if (!t.weights.empty()) compact.weights[slot] = t.weights[t.offsets[selected_[id]] + (e - first)];
+    }
   }
 }
 
-// Keeps the entries on resources that can bind. A variable without such entries runs at its upper bound at once.
-void MaxMinSolver::compact_variables(const MaxMinProblem& p, std::span<double> rates) {
-  const std::size_t variables = p.variable_count();
-  entry_offsets_.resize(variables + 1);
-  entry_records_.resize(p.resources.size() + 1);  // one spare: the append below writes before it decides
-  if (!p.weights.empty()) entry_weights_.resize(p.resources.size() + 1);
-  std::uint32_t kept = 0;
+// A variable that nothing kept can stop runs at its upper bound at once. Returns whether all others have a bound.
+template <typename Record>
+bool MaxMinSolver::start_rates(const Compact<Record>& compact, std::span<double> rates) {
+  bool all_bounded = true;
   bound_events_.clear();
-  for (std::uint32_t v = 0; v < variables; ++v) {
-    entry_offsets_[v] = kept;
-    for (std::uint32_t e = p.offsets[v]; e < p.offsets[v + 1]; ++e) {
-      const std::uint32_t id = compact_id_[p.resources[e]];
-      entry_records_[kept] = id;
-      if (!p.weights.empty()) entry_weights_[kept] = p.weights[e];
-      kept += id != kInert ? 1 : 0;
-    }
-    const bool grows = kept != entry_offsets_[v];
+  for (std::uint32_t v = 0; v < rates.size(); ++v) {
+    const bool grows = compact.offsets[v] != compact.offsets[v + 1];
     rates[v] = grows ? kGrowing : upper_[v];
-    if (grows && upper_[v] < kUnbounded) bound_events_.push_back({upper_[v], v});
+    if (!grows) continue;
+    if (upper_[v] < kUnbounded) {
+      bound_events_.push_back({upper_[v], v});
+    } else {
+      all_bounded = false;
+    }
   }
-  entry_offsets_[variables] = kept;
-  stats_.active_entries = kept;
   const auto by_bound = [](const BoundEvent& a, const BoundEvent& b) { return a.bound < b.bound; };
   if (!std::is_sorted(bound_events_.begin(), bound_events_.end(), by_bound)) {
     std::stable_sort(bound_events_.begin(), bound_events_.end(), by_bound);
   }
+  return all_bounded;
 }
 
 template <typename Record>
-void MaxMinSolver::solve_as(const MaxMinProblem& p, const Incidence& t, std::span<double> rates,
-                            std::vector<Record>& records) {
+void MaxMinSolver::solve_as(std::span<const double> capacity, const Incidence& t, std::span<double> rates,
+                            Compact<Record>& compact) {
   stats_ = {};
-  collect_upper_bounds(p, t);
-  select_resources(p, t, records);
-  compact_variables(p, rates);
-  stats_.active_resources = records.size();
-  std::size_t growing = 0;
-  for (const double rate : rates) growing += rate < 0.0 ? 1 : 0;
-  const std::span<const double> weights =
-      p.weights.empty() ? std::span<const double>{} : std::span<const double>(entry_weights_);
-  Filling<Record> filling(records, entry_offsets_, entry_records_, weights, t, rates, stats_);
-  filling.run(bound_events_, bound_events_.size() == growing);
+  select_resources(capacity, t, compact);
+  index_variables(t, compact);
+  stats_.active_resources = compact.records.size() - 1;
+  stats_.active_entries = compact.entries.size();
+  const bool all_bounded = start_rates(compact, rates);
+  Filling<Record>(compact, rates, stats_).run(bound_events_, all_bounded, queue_);
+}
+
+void MaxMinSolver::solve(std::span<const double> capacity, std::span<const double> bound, const Incidence& t,
+                         std::span<double> rates) {
+  WEFT_CHECK(t.offsets.size() == capacity.size() + 1);
+  WEFT_CHECK(bound.empty() || bound.size() == rates.size());
+  collect_upper_bounds(capacity, bound, t, rates.size());
+  if (t.weights.empty()) {
+    solve_as(capacity, t, rates, unit_);
+  } else {
+    solve_as(capacity, t, rates, weighted_);
+  }
 }
 
 void MaxMinSolver::solve(const MaxMinProblem& p, const Incidence& t, std::span<double> rates) {
   WEFT_CHECK(rates.size() == p.variable_count());
-  WEFT_CHECK(t.offsets.size() == p.resource_count() + 1 && t.variables.size() == p.resources.size());
-  if (p.weights.empty()) {
-    solve_as(p, t, rates, unit_records_);
-  } else {
-    solve_as(p, t, rates, weighted_records_);
-  }
+  solve(p.capacity, p.bound, t, rates);
 }
 
 std::vector<double> MaxMinSolver::solve(const MaxMinProblem& p) {
