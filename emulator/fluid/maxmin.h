@@ -79,12 +79,14 @@ struct SolveStats {
 // The fast exact solver. Keeps its scratch memory between solves; not thread-safe, one per thread.
 class MaxMinSolver {
  public:
-  // Writes the max-min fair rate of each variable to `rates`; the number of variables is rates.size(). Only the
-  // transposed problem is read, so a caller short of memory may drop the other side. `bound` may be empty.
-  // REQUIRES: the incidence of a valid problem with these capacities and bounds.
+  // Writes the max-min fair rate of each variable to `rates`. Variables marked in `finished` (empty: none) take no
+  // part: the incidence no longer lists them, and their rate is set to 0.
+  // REQUIRES: a valid problem, its own incidence, rates.size() == problem.variable_count().
+  void solve(const MaxMinProblem& problem, const Incidence& incidence, std::span<double> rates,
+             std::span<const std::uint8_t> finished = {});
+  // The same from the transposed problem alone; the number of variables is rates.size(). `bound` may be empty.
   void solve(std::span<const double> capacity, std::span<const double> bound, const Incidence& incidence,
              std::span<double> rates);
-  void solve(const MaxMinProblem& problem, const Incidence& incidence, std::span<double> rates);
   [[nodiscard]] std::vector<double> solve(const MaxMinProblem& problem);
 
   [[nodiscard]] const SolveStats& stats() const { return stats_; }
@@ -117,34 +119,45 @@ class MaxMinSolver {
       --count;
     }
   };
-  // What can bind, both ways round. Resources are records 0..n-1, and record n only marks the end.
+  // What takes part in the filling, both ways round. Record n only marks the end of the one before.
   template <typename Record>
-  struct Compact {
-    std::vector<Record> records;
-    std::vector<std::uint32_t> variables;  // entries by record
-    std::vector<std::uint32_t> offsets;    // variable -> entries
-    std::vector<std::uint32_t> entries;    // entries by variable: record
-    std::vector<double> weights;           // entries by variable; empty: all 1
+  struct System {
+    std::span<Record> records;
+    std::span<const std::uint32_t> variables;  // entries by record
+    std::span<const std::uint32_t> offsets;    // variable -> its entries
+    std::span<const std::uint32_t> entries;    // entries by variable: record
+    std::span<const double> weights;           // entries by variable; empty: all 1
   };
 
  private:
+  struct Input {
+    std::span<const double> capacity;
+    const Incidence& incidence;
+    const MaxMinProblem* problem;  // null: only the transposed side is known
+    std::span<const std::uint8_t> finished;
+  };
   template <typename Record>
-  void solve_as(std::span<const double> capacity, const Incidence& incidence, std::span<double> rates,
-                Compact<Record>& compact);
-  void collect_upper_bounds(std::span<const double> capacity, std::span<const double> bound, const Incidence& incidence,
-                            std::size_t variables);
+  void solve_as(const Input& input, std::span<double> rates, std::vector<Record>& records);
+  void collect_upper_bounds(const Input& input, std::span<const double> bound, std::size_t variables);
+  void select_resources(const Input& input);
   template <typename Record>
-  void select_resources(std::span<const double> capacity, const Incidence& incidence, Compact<Record>& compact);
+  System<Record> compact_system(const Input& input, std::vector<Record>& records);
   template <typename Record>
-  void index_variables(const Incidence& incidence, Compact<Record>& compact);
-  template <typename Record>
-  bool start_rates(const Compact<Record>& compact, std::span<double> rates);
+  System<Record> direct_system(const Input& input, std::vector<Record>& records);
+  void index_variables(const Incidence& incidence);
+  void start_compact(std::span<double> rates);
+  void start_direct(const Input& input, std::span<double> rates);
+  void start_variable(std::uint32_t variable, bool grows, std::span<double> rates);
 
-  std::vector<double> upper_;            // per variable: its bound and its private resources
-  std::vector<std::uint32_t> selected_;  // record -> resource
+  std::vector<double> upper_;                                 // per variable: its bound and its private resources
+  std::vector<std::uint32_t> selected_;                       // the resources that can bind
+  std::vector<bool> is_selected_;                             // per resource; direct systems only
+  std::vector<std::uint32_t> variables_, offsets_, entries_;  // compact systems only
+  std::vector<double> weights_;
   std::vector<BoundEvent> bound_events_;
-  Compact<UnitRecord> unit_;
-  Compact<WeightedRecord> weighted_;
+  bool all_bounded_ = true;  // every growing variable has a bound
+  std::vector<UnitRecord> unit_;
+  std::vector<WeightedRecord> weighted_;
   ShareQueue queue_;
   SolveStats stats_;
 };

@@ -10,6 +10,7 @@
 #include "emulator/fluid/maxmin_warm.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace weft {
@@ -239,6 +240,7 @@ void WarmMaxMin::settle() {
     level_[touched.resource] = touched.level;
     touched_slot_[touched.resource] = kNone;
   }
+  std::swap(changed_, active_);
   active_.clear();
   touched_.clear();
 }
@@ -272,6 +274,8 @@ WarmStats WarmMaxMin::resolve_cold() {
   overlays_.clear();
   added_users_.clear();
   settle();
+  changed_.resize(rates_.size());
+  std::iota(changed_.begin(), changed_.end(), 0U);
   compute_levels();
   WarmStats stats;
   stats.cold = true;

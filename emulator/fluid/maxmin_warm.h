@@ -50,6 +50,8 @@ class WarmMaxMin {
   WarmStats resolve_cold();
 
   [[nodiscard]] std::span<const double> rates() const { return rates_; }
+  // The variables that the last resolve() solved again; all others kept their rates. Empty before the first.
+  [[nodiscard]] std::span<const std::uint32_t> changed() const { return changed_; }
   [[nodiscard]] double capacity(std::uint32_t resource) const { return capacity_[resource]; }
   [[nodiscard]] std::size_t variable_count() const { return rates_.size(); }
   // The variables that use a resource now, ascending within the base and within the overlay.
@@ -107,6 +109,7 @@ class WarmMaxMin {
 
   std::vector<std::uint32_t> active_;       // variables being solved again
   std::vector<std::uint32_t> active_slot_;  // variable -> index in active_
+  std::vector<std::uint32_t> changed_;
   std::vector<Touched> touched_;
   std::vector<std::uint32_t> touched_slot_;  // resource -> index in touched_
   MaxMinSolver solver_;
