@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "emulator/fluid/maxmin_queue.h"
 #include "fabric/error.h"
 
 namespace weft {
@@ -78,9 +79,14 @@ struct SolveStats {
 // The fast exact solver. Keeps its scratch memory between solves; not thread-safe, one per thread.
 class MaxMinSolver {
  public:
-  // Writes the max-min fair rate of each variable to `rates`.
+  // Writes the max-min fair rate of each variable to `rates`. Variables marked in `finished` (empty: none) take no
+  // part: the incidence no longer lists them, and their rate is set to 0.
   // REQUIRES: a valid problem, its own incidence, rates.size() == problem.variable_count().
-  void solve(const MaxMinProblem& problem, const Incidence& incidence, std::span<double> rates);
+  void solve(const MaxMinProblem& problem, const Incidence& incidence, std::span<double> rates,
+             std::span<const std::uint8_t> finished = {});
+  // The same from the transposed problem alone; the number of variables is rates.size(). `bound` may be empty.
+  void solve(std::span<const double> capacity, std::span<const double> bound, const Incidence& incidence,
+             std::span<double> rates);
   [[nodiscard]] std::vector<double> solve(const MaxMinProblem& problem);
 
   [[nodiscard]] const SolveStats& stats() const { return stats_; }
@@ -92,45 +98,67 @@ class MaxMinSolver {
   };
   // A resource that can bind, as the filling sees it. 16 bytes: four to a cache line.
   struct UnitRecord {
-    double remaining;      // capacity minus what fixed variables consume
-    std::uint32_t count;   // entries of variables not fixed yet
-    std::uint32_t origin;  // index in the problem
+    double remaining = 0.0;   // capacity minus what fixed variables consume
+    std::uint32_t count = 0;  // entries of variables not fixed yet
+    std::uint32_t begin = 0;  // of its entries in the compact problem; they end where the next record's begin
     [[nodiscard]] double demand() const { return count; }
-    void consume(double rate, double) {
+    void consume(double rate, double /*weight*/) {
       remaining -= rate;
       --count;
     }
   };
   struct WeightedRecord {
-    double remaining;
-    double weight;  // sum over entries of variables not fixed yet
-    std::uint32_t count;
-    std::uint32_t origin;
+    double remaining = 0.0;
+    double weight = 0.0;  // sum over entries of variables not fixed yet
+    std::uint32_t count = 0;
+    std::uint32_t begin = 0;
     [[nodiscard]] double demand() const { return weight; }
-    void consume(double rate, double w) {
-      remaining -= rate * w;
-      weight -= w;
+    void consume(double rate, double entry_weight) {
+      remaining -= rate * entry_weight;
+      weight -= entry_weight;
       --count;
     }
   };
+  // What takes part in the filling, both ways round. Record n only marks the end of the one before.
+  template <typename Record>
+  struct System {
+    std::span<Record> records;
+    std::span<const std::uint32_t> variables;  // entries by record
+    std::span<const std::uint32_t> offsets;    // variable -> its entries
+    std::span<const std::uint32_t> entries;    // entries by variable: record
+    std::span<const double> weights;           // entries by variable; empty: all 1
+  };
 
  private:
+  struct Input {
+    std::span<const double> capacity;
+    const Incidence& incidence;
+    const MaxMinProblem* problem;  // null: only the transposed side is known
+    std::span<const std::uint8_t> finished;
+  };
   template <typename Record>
-  void solve_as(const MaxMinProblem& problem, const Incidence& incidence, std::span<double> rates,
-                std::vector<Record>& records);
-  void collect_upper_bounds(const MaxMinProblem& problem, const Incidence& incidence);
+  void solve_as(const Input& input, std::span<double> rates, std::vector<Record>& records);
+  void collect_upper_bounds(const Input& input, std::span<const double> bound, std::size_t variables);
+  void select_resources(const Input& input);
   template <typename Record>
-  void select_resources(const MaxMinProblem& problem, const Incidence& incidence, std::vector<Record>& records);
-  void compact_variables(const MaxMinProblem& problem, std::span<double> rates);
+  System<Record> compact_system(const Input& input, std::vector<Record>& records);
+  template <typename Record>
+  System<Record> direct_system(const Input& input, std::vector<Record>& records);
+  void index_variables(const Incidence& incidence);
+  void start_compact(std::span<double> rates);
+  void start_direct(const Input& input, std::span<double> rates);
+  void start_variable(std::uint32_t variable, bool grows, std::span<double> rates);
 
-  std::vector<double> upper_;                 // per variable: its bound and its private resources
-  std::vector<std::uint32_t> compact_id_;     // resource -> record, or kInert
-  std::vector<std::uint32_t> entry_offsets_;  // compact problem, variable side
-  std::vector<std::uint32_t> entry_records_;
-  std::vector<double> entry_weights_;
+  std::vector<double> upper_;                                 // per variable: its bound and its private resources
+  std::vector<std::uint32_t> selected_;                       // the resources that can bind
+  std::vector<bool> is_selected_;                             // per resource; direct systems only
+  std::vector<std::uint32_t> variables_, offsets_, entries_;  // compact systems only
+  std::vector<double> weights_;
   std::vector<BoundEvent> bound_events_;
-  std::vector<UnitRecord> unit_records_;
-  std::vector<WeightedRecord> weighted_records_;
+  bool all_bounded_ = true;  // every growing variable has a bound
+  std::vector<UnitRecord> unit_;
+  std::vector<WeightedRecord> weighted_;
+  ShareQueue queue_;
   SolveStats stats_;
 };
 

@@ -22,11 +22,18 @@ struct ShareItem {
 
 class ShareQueue {
  public:
+  ShareQueue() : buckets_(kBuckets) {}
+
+  // Empties the queue and keeps its memory.
   // REQUIRES: 0 <= lowest <= highest, both finite. Shares above `highest` are allowed and share the last slice.
-  ShareQueue(double lowest, double highest) : base_(std::bit_cast<std::uint64_t>(lowest)), buckets_(kBuckets) {
-    const std::uint64_t span = std::bit_cast<std::uint64_t>(highest) - base_;
-    const int wide = static_cast<int>(std::bit_width(span));
+  void reset(double lowest, double highest) {
+    base_ = std::bit_cast<std::uint64_t>(lowest);
+    const int wide = static_cast<int>(std::bit_width(std::bit_cast<std::uint64_t>(highest) - base_));
     shift_ = wide > kBucketBits ? wide - kBucketBits : 0;
+    current_ = 0;
+    opened_ = false;
+    late_ = {};
+    for (auto& bucket : buckets_) bucket.clear();
   }
 
   void push(ShareItem item) {
@@ -55,7 +62,7 @@ class ShareQueue {
           buckets_[bucket].push_back(item);
         }
       }
-      std::vector<ShareItem>().swap(buckets_[current_]);
+      buckets_[current_].clear();
     }
     if (!std::is_sorted(batch_.begin(), batch_.end())) std::sort(batch_.begin(), batch_.end());
     return batch_;
@@ -76,7 +83,7 @@ class ShareQueue {
     return std::min<std::uint64_t>((bits - base_) >> shift_, kBuckets - 1);
   }
 
-  std::uint64_t base_;
+  std::uint64_t base_ = 0;
   int shift_ = 0;
   std::size_t current_ = 0;
   bool opened_ = false;

@@ -85,6 +85,34 @@ struct ThreeTier {
   }
 };
 
+// `planes` two-tier fabrics; each host has one port on each. Links of a host: planes up, planes down; then per plane
+// leaf to spine, then per plane spine to leaf.
+struct PlanesFabric {
+  std::uint32_t planes, leaves, hosts_per_leaf, spines;
+  double rate = 1.0;
+
+  [[nodiscard]] std::uint32_t hosts() const { return leaves * hosts_per_leaf; }
+  [[nodiscard]] std::uint32_t links() const { return 2 * planes * (hosts() + leaves * spines); }
+  [[nodiscard]] std::uint32_t leaf_uplink(std::uint32_t plane, std::uint32_t leaf, std::uint32_t spine) const {
+    return 2 * planes * hosts() + (plane * leaves + leaf) * spines + spine;
+  }
+  void append_path_on(std::uint32_t plane, std::uint32_t from, std::uint32_t to, SplitMix& random,
+                      std::vector<std::uint32_t>& links) const {
+    const std::uint32_t a = from / hosts_per_leaf;
+    const std::uint32_t b = to / hosts_per_leaf;
+    links.push_back(from * planes + plane);
+    if (a != b) {
+      const std::uint32_t spine = random.below(spines);
+      links.push_back(leaf_uplink(plane, a, spine));
+      links.push_back(leaf_uplink(plane, b, spine) + planes * leaves * spines);
+    }
+    links.push_back((hosts() + to) * planes + plane);
+  }
+  void append_path(std::uint32_t from, std::uint32_t to, SplitMix& random, std::vector<std::uint32_t>& links) const {
+    append_path_on(random.below(planes), from, to, random, links);
+  }
+};
+
 // One variable per host that does not send to itself, over `paths` random paths: one variable with all of them when
 // `lockstep`, else one variable each (the order is flow by flow).
 template <typename Fabric>
