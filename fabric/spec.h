@@ -50,7 +50,7 @@ struct ExplicitLink {
 
 struct TopologySpec {
   TopologyKind kind = TopologyKind::kFatTree;
-  std::uint32_t tiers = 2;             // 1 (rail_only), 2 or 3
+  std::uint32_t tiers = 2;             // 1 (rail_only), 2 or 3; 0: as few as the hosts need
   double leaf_oversubscription = 1.0;  // bandwidth down / up of a full leaf
   double spine_oversubscription = 1.0; // bandwidth down / up of a full spine (3 tiers)
   // Overrides of what radix and oversubscription give; ports of that tier's switch.

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "fabric/topology.h"
+#include "topologies/failures.h"
 
 namespace weft {
 
@@ -93,18 +94,13 @@ class ClosTopology final : public Topology {
   }
 
   // Deviations: what failed or runs slower. All empty in a healthy fabric.
-  [[nodiscard]] bool healthy() const { return deviating_cables_.empty(); }
-  [[nodiscard]] bool cable_deviates(std::uint32_t cable) const {
-    return !deviation_bits_.empty() && (deviation_bits_[cable / 64] >> (cable % 64) & 1U) != 0;
-  }
+  using Deviation = CableDeviation;
+  [[nodiscard]] bool healthy() const { return deviations_.empty(); }
+  [[nodiscard]] bool cable_deviates(std::uint32_t cable) const { return deviations_.deviates(cable); }
   [[nodiscard]] bool cable_dead(std::uint32_t cable) const { return cable_deviates(cable) && rate_factor(cable) == 0.0; }
-  [[nodiscard]] double rate_factor(std::uint32_t cable) const;  // 1 where nothing deviates
-  struct Deviation {
-    std::uint32_t cable = 0;
-    double rate_factor = 0;
-  };
+  [[nodiscard]] double rate_factor(std::uint32_t cable) const { return deviations_.rate_factor(cable); }
   // Sorted by cable; a dead switch shows as all of its cables.
-  [[nodiscard]] const std::vector<Deviation>& deviating_cables() const { return deviating_cables_; }
+  [[nodiscard]] const std::vector<Deviation>& deviating_cables() const { return deviations_.sorted(); }
 
   [[nodiscard]] std::uint32_t link_count() const override { return link_count_; }
   [[nodiscard]] LinkTier tier(LinkId link) const override;
@@ -121,11 +117,15 @@ class ClosTopology final : public Topology {
  private:
   ClosTopology(FabricSpec spec, ClosShape shape);
 
+  [[nodiscard]] NodeRef spine_of(std::uint32_t leaf_spine) const;  // far end of the leaf_spine cable with this offset
+  [[nodiscard]] NodeRef core_of(std::uint32_t spine_core) const;
+  [[nodiscard]] std::optional<LinkId> find_up_link(NodeRef from, NodeRef to, std::uint32_t parallel) const;
+  [[nodiscard]] std::string plane_prefix(std::uint32_t plane) const;
+
   ClosShape shape_;
   std::uint32_t first_leaf_spine_ = 0, first_spine_core_ = 0, link_count_ = 0;
-  Rate tier_rate_[4]{};                       // by LinkTier
-  std::vector<Deviation> deviating_cables_;
-  std::vector<std::uint64_t> deviation_bits_;  // one a cable; empty when healthy
+  Rate tier_rate_[4]{};  // by LinkTier
+  Deviations deviations_;
 };
 
 }  // namespace weft
