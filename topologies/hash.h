@@ -19,8 +19,8 @@ namespace weft {
 // 2^64 / golden ratio: keeps consecutive indices far apart before they are mixed (SplitMix64's increment).
 inline constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15ULL;
 
-// QP number that `owner` uses towards `peer`: 24 bits, never 0 or 1 (SMI and GSI, IBTA vol. 1 section 3.5.10). Both ends
-// of a QP pair are found by swapping owner and peer. A function of its arguments only.
+// QP number that `owner` uses towards `peer`: 24 bits, never 0 or 1 (SMI and GSI, IBTA vol. 1 section 3.5.10). Both
+// ends of a QP pair are found by swapping owner and peer. A function of its arguments only.
 [[nodiscard]] std::uint32_t queue_pair_number(std::uint64_t seed, GpuId owner, GpuId peer, std::uint32_t channel,
                                               std::uint32_t qp);
 

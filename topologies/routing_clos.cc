@@ -121,8 +121,8 @@ bool ClosRouter::network(const Flow& flow, Route& out) {
   return true;
 }
 
-bool ClosRouter::up_to_spine(const Flow& flow, const Place& from, const Place& to, const Digits& d,
-                             std::uint32_t& lane, Route& out) {
+bool ClosRouter::up_to_spine(const Flow& flow, const Place& from, const Place& to, const Digits& d, std::uint32_t& lane,
+                             Route& out) {
   const ClosShape& s = reach_.shape();
   const std::uint32_t first = reach_.topology().leaf_spine_cable(from.plane, from.leaf, 0);
   const Hop hop{from.plane * s.leaves() + from.leaf, s.leaf_up(), d.c1, reach_.path_suspect(from, to)};
@@ -157,8 +157,7 @@ void ClosRouter::over_core(const Flow& flow, const Place& from, const Place& to,
 
   const std::uint32_t core = *c2 / s.core_trunk;
   const std::uint32_t domain = from.block % s.core_domains;
-  const std::uint32_t core_index =
-      from.plane * s.total_cores() + (domain * s.core_groups() + group) * s.cores + core;
+  const std::uint32_t core_index = from.plane * s.total_cores() + (domain * s.core_groups() + group) * s.cores + core;
   const Hop down{first_core_ + core_index, s.group_spines * s.core_trunk, d.c3, far_suspect};
   const auto far_lane = [&](std::uint32_t c) { return group * s.group_spines + c / s.core_trunk; };
   const auto cable = [&](std::uint32_t c) {

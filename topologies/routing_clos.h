@@ -35,8 +35,8 @@ class ClosRouter final : public EndpointRouter {
   struct Hop {
     std::uint32_t switch_id = 0;  // over all switches
     std::uint32_t choices = 0;
-    std::uint32_t digit = 0;      // kStatic
-    bool suspect = false;         // some choices may be dead
+    std::uint32_t digit = 0;  // kStatic
+    bool suspect = false;     // some choices may be dead
   };
   // D-mod-k digits of a destination, one per choice of clos.h.
   struct Digits {

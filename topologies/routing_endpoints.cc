@@ -100,11 +100,17 @@ bool EndpointRouter::spray_from(GpuId gpu, const Connection& c, Pairs pairs, Rou
     const auto to = [&](std::uint32_t i) { return topology_->port_of(c.destination, first + i); };
     for (std::uint32_t i = 0; i < per_nic; ++i) live += pair_works(from(i), to(i), pairs) ? 1U : 0U;
     if (live == 0) continue;
+    // A message ends with its last byte: the longest of the paths counts.
+    const Duration before = out.delay;
+    Duration longest = before;
     for (std::uint32_t i = 0; i < per_nic; ++i) {
       if (!pair_works(from(i), to(i), pairs)) continue;
+      out.delay = before;
       const bool found = network({from(i), to(i), 0, 1.0 / live}, out);
       WEFT_CHECK(found);
+      longest = std::max(longest, out.delay);
     }
+    out.delay = longest;
     return true;
   }
   for (std::uint32_t i = 0; i < ports; ++i) {

@@ -31,11 +31,11 @@ class CableSet {
 // therefore uses only that many ports at a time; the channels of a collective rotate over the others, as NCCL's do.
 // Under spray a connection is one path over all ports of one NIC: NIC c % (NICs of the GPU), split evenly.
 //
-// Port failure. Where that pair of ports has no live path, the QP moves to the next index at both ends, then to any pair
-// of ports that still has a path (a bonded dual-ToR NIC; host routes withdrawn where a leaf is cut off).
+// Port failure. Where that pair of ports has no live path, the QP moves to the next index at both ends, then to any
+// pair of ports that still has a path (a bonded dual-ToR NIC; host routes withdrawn where a leaf is cut off).
 //
-// PXN (Via::kRailAligned, and kAuto where no pair of ports can ever meet): scale-up to a GPU of the source's domain that
-// is on the destination's rail and plane, the one with the destination's place in the source's host first.
+// PXN (Via::kRailAligned, and kAuto where no pair of ports can ever meet): scale-up to a GPU of the source's domain
+// that is on the destination's rail and plane, the one with the destination's place in the source's host first.
 class EndpointRouter : public Router {
  public:
   [[nodiscard]] double capacity(std::uint32_t resource) const override;
@@ -65,8 +65,8 @@ class EndpointRouter : public Router {
   [[nodiscard]] virtual bool aligned(PortId from, PortId to) const = 0;
   // Is there a path today, host links aside?
   [[nodiscard]] virtual bool reachable(PortId from, PortId to) const = 0;
-  // Appends everything from the host's up link to the far host's down link. False, and `out` unchanged, where there is no
-  // path. The host links are alive.
+  // Appends everything from the host's up link to the far host's down link. False, and `out` unchanged, where there is
+  // no path. The host links are alive.
   [[nodiscard]] virtual bool network(const Flow& flow, Route& out) = 0;
 
   void append(LinkId link, double share, Route& out) const { append(link.value, share, out); }
@@ -90,7 +90,9 @@ class EndpointRouter : public Router {
   bool through_proxy(const Connection& c, std::uint32_t qp, Pairs pairs, Route& out);
   bool by_way_of(GpuId proxy, const Connection& c, std::uint32_t qp, Pairs pairs, Route& out);
   [[nodiscard]] bool ever_meet(GpuId from, GpuId to) const;
-  [[nodiscard]] bool host_alive(PortId port) const { return !dead_.contains(topology_->host_link(port, false).value / 2); }
+  [[nodiscard]] bool host_alive(PortId port) const {
+    return !dead_.contains(topology_->host_link(port, false).value / 2);
+  }
   [[nodiscard]] Flow flow_of(PortId from, PortId to, const Connection& c, std::uint32_t qp) const;
 
   const Topology* topology_;

@@ -13,9 +13,9 @@ namespace weft {
 //
 // Lanes (spines of one index) whose cables are all as built, anywhere in the plane, share pools: per leaf up and down,
 // per block to and from the core. A core group with a deviating cable (dead or slower) has pools of its own: per leaf
-// and lane, and per block and lane one for the healthy cores and one for each core with a deviating cable. Within a pool
-// the split is even whatever the destination, so loads are exact: a pool can carry its live links times the slowest of
-// them, since hardware sprays evenly and not by weight (no WCMP).
+// and lane, and per block and lane one for the healthy cores and one for each core with a deviating cable. Within a
+// pool the split is even whatever the destination, so loads are exact: a pool can carry its live links times the
+// slowest of them, since hardware sprays evenly and not by weight (no WCMP).
 //
 // Bound: where a plane has more than kMaxCoreCells cores-of-a-group that deviate, a lane's cores are one pool whose
 // capacity is the sum of its live links; loads above the leaf tier are then approximate.
@@ -39,22 +39,28 @@ class SprayRouter final : public EndpointRouter {
 
  private:
   using Place = ClosReach::Place;
-  // A core group with deviating cables, in one plane.
+  // A core group with deviating cables, in one plane. Its cores fall into classes: 0 the healthy ones (all of them
+  // where `lumped`), then each of `cores` alone.
   struct Group {
     std::uint32_t index = 0;
-    std::uint32_t first_leaf_slot = 0;   // + lane in group
-    std::uint32_t first_block_slot = 0;  // + lane in group * (1 + cores.size()): healthy cores, then each of `cores`
-    std::vector<std::uint32_t> cores;    // those with a deviating cable; empty and `lumped` beyond the bound
-    bool lumped = false;
+    std::uint32_t first_leaf_slot = 0, first_block_slot = 0;
+    std::vector<std::uint32_t> cores;  // sorted; those with a deviating cable in any block
+    bool lumped = false;               // beyond kMaxCoreCells
+    [[nodiscard]] std::uint32_t classes() const { return 1 + static_cast<std::uint32_t>(cores.size()); }
+    [[nodiscard]] std::uint32_t block_slot(std::uint32_t lane_in_group, std::uint32_t core_class) const {
+      return first_block_slot + lane_in_group * classes() + core_class;
+    }
   };
   struct Plane {
-    std::vector<Group> groups;         // sorted by index
-    std::uint32_t healthy_groups = 0;  // the others
+    std::vector<Group> groups;                  // deviating, sorted by index
+    std::vector<std::uint32_t> healthy_groups;  // the others; they share slot 0
   };
   // What a resource id beyond the links stands for.
   struct Pool {
     bool core = false, down = false;
-    std::uint32_t plane = 0, at = 0, slot = 0;  // at: leaf or block within the plane
+    Place place;  // the leaf, or the block where `core`
+    std::uint32_t slot = 0;
+    const Group* group = nullptr;  // where slot > 0
   };
 
   SprayRouter(const ClosTopology& topology, std::uint64_t seed);
@@ -67,18 +73,23 @@ class SprayRouter final : public EndpointRouter {
   [[nodiscard]] std::uint32_t block_pool(const Place& at, bool down, std::uint32_t slot) const {
     return first_block_pool_ + 2 * ((at.plane * shape_.blocks + at.block) * block_slots_ + slot) + (down ? 1U : 0U);
   }
+  // Uplinks of a leaf in healthy groups; and all those through which `from` reaches `to`.
+  [[nodiscard]] std::uint32_t healthy_next_hops(std::uint32_t plane) const {
+    return static_cast<std::uint32_t>(planes_[plane].healthy_groups.size()) * shape_.group_spines * shape_.trunk;
+  }
+  [[nodiscard]] std::uint32_t live_next_hops(const Place& from, const Place& to) const;
+
   [[nodiscard]] Pool pool_of(std::uint32_t resource) const;
-  void pool_cables(const Pool& pool, std::vector<std::uint32_t>& out) const;
-  void leaf_cables(const Pool& pool, std::vector<std::uint32_t>& out) const;
-  void block_cables(const Pool& pool, std::vector<std::uint32_t>& out) const;
+  [[nodiscard]] std::uint32_t healthy_links(const Pool& pool) const;
+  [[nodiscard]] std::uint32_t healthy_cable(const Pool& pool, std::uint32_t i) const;
+  [[nodiscard]] std::vector<std::uint32_t> group_cables(const Pool& pool) const;
 
   void spray_healthy(const Place& from, const Place& to, double share, Route& out) const;
   void spray_group(const Group& group, const Place& from, const Place& to, double per_link, Route& out) const;
-  void spray_group_over_core(const Group& group, const Place& from, const Place& to, double per_link,
-                             Route& out) const;
-  void from_core_class(const Group& group, std::size_t core_class, double share, const Place& to,
-                       std::vector<double>& lane_share, Route& out) const;
-  [[nodiscard]] std::uint32_t class_links(const Group& group, std::size_t core_class, const Place& block,
+  void spray_group_over_core(const Group& group, const Place& from, const Place& to, double per_link, Route& out) const;
+  void from_core_class(const Group& group, std::uint32_t core_class, double share, const Place& to, Route& out) const;
+  // Live links from the spine of `lane` to the cores of a class; only to cores that reach `to`, unless null.
+  [[nodiscard]] std::uint32_t class_links(const Group& group, std::uint32_t core_class, const Place& block,
                                           std::uint32_t lane, const Place* to) const;
 
   ClosReach reach_;
