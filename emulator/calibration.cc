@@ -55,6 +55,8 @@ constexpr std::array kScaleOut{
 
 // A shard of this size leaves one pipeline stage before the next enters: NCCL's network buffer of 4 MiB in 8 slots.
 constexpr Bytes kPipelineChunk{512 * 1024};
+// ConnectX-7 product brief: 330 to 370 million messages a second.
+constexpr double kNicMessageRate = 330e6;
 // LL sends 4 bytes of flag with 4 of data (NCCL user guide, NCCL_PROTO).
 constexpr double kLlBandwidth = 0.5;
 
@@ -87,6 +89,7 @@ Expected<Constants> constants_for(const FabricSpec& spec) {
   c.generation = spec.hosts.gpu;
   c.transport = name_of(spec.transport.kind);
   c.pipeline_chunk = kPipelineChunk;
+  c.nic_message_rate = kNicMessageRate;
   for (const ScaleUpRow& up : kScaleUp) {
     if (up.generation != spec.hosts.gpu) continue;
     for (const ScaleOutRow& out : kScaleOut) {

@@ -31,19 +31,25 @@ class Tuner {
     const CollectiveKind kind = request_.collective.kind;
     // Point to point has no closed form worth the name: NCCL goes through the scale-up domain where rails are kept.
     if (kind == CollectiveKind::kAllToAll) return keeps_rails() ? "rail_aligned" : "all_at_once";
-    const std::vector<AlgorithmInfo> candidates = algorithms(kind);
-    std::string best(candidates.front().name);
+    std::string best(algorithms(kind).front().name);
     double best_seconds = std::numeric_limits<double>::infinity();
-    for (const AlgorithmInfo& candidate : candidates) {
-      const std::optional<double> seconds = estimate(std::string(candidate.name), size);
+    for (const std::string& candidate : candidates(kind)) {
+      const std::optional<double> seconds = estimate(candidate, size);
       if (!seconds || *seconds >= best_seconds) continue;
       best_seconds = *seconds;
-      best = candidate.name;
+      best = candidate;
     }
     return best;
   }
 
  private:
+  // What NCCL ships for all_reduce: nobody gets halving-doubling without asking for it.
+  [[nodiscard]] static std::vector<std::string> candidates(CollectiveKind kind) {
+    if (kind == CollectiveKind::kAllReduce) return {"ring", "tree", "nvls_tree"};
+    std::vector<std::string> all;
+    for (const AlgorithmInfo& info : algorithms(kind)) all.emplace_back(info.name);
+    return all;
+  }
   [[nodiscard]] bool keeps_rails() const {
     const TopologyKind kind = topology_.spec().topology.kind;
     return topology_.has_scale_up() &&

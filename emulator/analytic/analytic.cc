@@ -19,6 +19,7 @@ struct Form {
   double depth = 0;
   std::uint32_t group = 0, stage = 0;
   bool crosses = false;  // uniform traffic: the fabric's oversubscription counts
+  bool messages = false;  // to every other rank
   bool nvls = false;
 };
 using Forms = std::vector<Form>;
@@ -116,6 +117,7 @@ Forms exchange(const S& s, const char* name, double steps, bool rail_aligned) {
   form.up = inside + (rail_aligned ? outside * (s.places - 1) / s.places : 0);
   form.out_hops = s.domains > 1 ? steps : 0;
   form.up_hops = s.domains > 1 && !rail_aligned ? 0 : steps;
+  form.messages = true;
   form.crosses = true;
   return without_empty({form});
 }
@@ -191,6 +193,7 @@ Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, const Con
   cost.scale_out_hops = form.out_hops;
   cost.path_seconds = form.out_hops * s.path_seconds;
   cost.depth = static_cast<std::uint64_t>(form.depth);
+  if (form.messages && cost.uses_nic) cost.messages = (s.ranks - s.places) * s.places / s.nics;
   cost.overlap_group = form.group;
   cost.stage = form.stage;
   cost.binding_tier = cost.data.oversubscription > 0 ? "fabric" : nic / out_share >= up / up_share ? "host" : "scale-up";

@@ -193,7 +193,7 @@ bool all_meet(const ClosTopology& topology) {
   return shape.core_domains == 1;
 }
 
-HopSums typical_hops(const ClosTopology& topology, bool rail_aligned) {
+HopSums typical_hops(const ClosTopology& topology, std::uint32_t group_size, bool rail_aligned) {
   HopSums hops;
   hops.edges = hops.scale_out_edges = 1;
   const FabricSpec& spec = topology.spec();
@@ -203,6 +203,7 @@ HopSums typical_hops(const ClosTopology& topology, bool rail_aligned) {
   if (tiers > 2) path = path + spec.links.spine_core.delay * 2;
   hops.scale_out_delay_sum = hops.scale_out_delay_max = path.seconds();
   hops.proxied = rail_aligned;
+  hops.messages_per_nic = static_cast<double>(group_size - 1) * spec.hosts.gpus / spec.hosts.nics;
   return hops;
 }
 
@@ -220,7 +221,7 @@ Expected<AggregateLoads> aggregate_all_to_all(const ClosTopology& topology, cons
                        "let rails join, or give the hosts a scale-up domain");
   AggregateLoads out;
   out.bits.assign(topology.link_count(), 0.0);
-  out.hops = typical_hops(topology, rail_aligned);
+  out.hops = typical_hops(topology, schedule.group_size, rail_aligned);
   Aggregator aggregator(topology, out);
   const std::uint32_t groups = schedule.ranks / schedule.group_size;
   const bool packed = schedule.second_member == Rank{1};

@@ -240,6 +240,8 @@ Expected<FlowSet> route_step(const Topology& topology, Router& router, const Sch
   if (!blocks) return tl::unexpected(blocks.error());
   FlowSet set;
   for (const Block& block : *blocks) add_hops(set.hops, block.hops);
+  const double nics_per_gpu = static_cast<double>(topology.spec().hosts.nics) / topology.spec().hosts.gpus;
+  set.hops.messages_per_nic = static_cast<double>(set.hops.scale_out_edges) / (schedule.ranks * nics_per_gpu);
   if (phase.coupling == Coupling::kLockstep)
     append_lanes(set, *blocks, phase, router.resource_count());
   else

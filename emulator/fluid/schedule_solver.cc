@@ -41,6 +41,7 @@ void add_hops(const Phase& phase, const HopSums& hops, PhaseCost& cost) {
     cost.scale_out_hops = out ? steps : 0;
     cost.scale_up_hops = !out || hops.proxied ? steps : 0;
     cost.path_seconds = steps * hops.scale_out_delay_max;
+    cost.messages = steps * hops.messages_per_nic;
   }
 }
 
@@ -188,8 +189,10 @@ void ScheduleSolver::finish_phase(const Phase& phase, Step& total, const DataTim
   cost.uses_nic = total.hops.scale_out_edges > 0;
   cost.binding_tier = tier;
   add_hops(phase, total.hops, cost);
-  if (data.total() >= longest_ || out_.cost.phases.empty()) {
-    longest_ = data.total();
+  // The phase that stands for the fabric: the longest of those that use it.
+  const double weight = cost.uses_nic ? data.total() + 1 : 0;
+  if (weight >= longest_) {
+    longest_ = weight;
     out_.flows = std::move(total.flows);
     out_.jain = total.jain;
   }
