@@ -33,6 +33,8 @@ class DoubleTree {
   [[nodiscard]] std::uint64_t depth() const { return depth_; }
   // Edge `index`, group after group, channel after channel. O(log groups).
   [[nodiscard]] TreeEdge edge(std::uint64_t index) const;
+  // Chunks that the busiest rank sends upwards, downwards, or both.
+  [[nodiscard]] std::uint64_t busiest_chunks(bool up, bool down) const;
 
  private:
   [[nodiscard]] std::uint32_t head(std::uint32_t channel, const Block& block) const {
@@ -43,7 +45,13 @@ class DoubleTree {
   }
   void chain_edge(TreeEdge& edge, std::uint32_t slot) const;
   void tree_edge(TreeEdge& edge, std::uint32_t slot) const;
-  void root_chain_edge(TreeEdge& edge, const Block& block, std::uint32_t distance) const;
+  [[nodiscard]] bool above_trees(std::uint32_t group, const Block& block) const {
+    return !root_position_.empty() && root_position_[group] - block.first < block.count;
+  }
+  // The place `distance` down the chain of a channel in a block; 0 is its top.
+  [[nodiscard]] std::uint32_t chain_place(std::uint32_t group, std::uint32_t channel, const Block& block,
+                                          std::uint32_t distance) const;
+  [[nodiscard]] std::vector<std::uint32_t> tree_chunks_sent(std::uint32_t group, bool up, bool down) const;
   void count_edges();
 
   LayoutPtr layout_;

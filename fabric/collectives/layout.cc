@@ -115,15 +115,4 @@ std::uint32_t nics_of(const Shape& shape, std::uint32_t gpus) {
       1, static_cast<std::uint32_t>(std::uint64_t{gpus} * shape.nics_per_host / shape.gpus_per_host));
 }
 
-Bytes busiest_sender(const Schedule& schedule) {
-  std::vector<std::int64_t> sent(schedule.ranks, 0);
-  for (const Phase& phase : schedule.phases) {
-    if (phase.via == Via::kScaleUpMulticast) continue;
-    phase.edges(0, phase.edge_count, [&](const Edge& edge) {
-      sent[edge.source.value] += edge.bytes.count * static_cast<std::int64_t>(phase.repeat);
-    });
-  }
-  return {*std::max_element(sent.begin(), sent.end())};
-}
-
 }  // namespace weft::collectives

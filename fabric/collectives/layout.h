@@ -118,8 +118,6 @@ struct Chunks {
 [[nodiscard]] Schedule start_schedule(const Build& build, std::uint64_t chunk_grid);
 // NICs that `gpus` GPUs of one host own: at least one.
 [[nodiscard]] std::uint32_t nics_of(const Shape& shape, std::uint32_t gpus);
-// What the busiest rank sends, by walking all edges: for shapes without a formula. Down links of a switch do not count.
-[[nodiscard]] Bytes busiest_sender(const Schedule& schedule);
 
 // (x - y) mod n, for x and y below n.
 [[nodiscard]] inline std::uint32_t minus(std::uint32_t x, std::uint64_t y, std::uint32_t n) {

@@ -124,7 +124,10 @@ Expected<Schedule> nvls_tree_all_reduce(const Build& build) {
       phases.back().stage = kStageScaleOut;
     }
   surround(schedule, *domains, build.request.size, std::move(phases));
-  schedule.bytes_sent_per_rank = busiest_sender(schedule);
+  const std::uint64_t across = domains->count > 1 ? tree->busiest_chunks(true, true) : 0;
+  schedule.bytes_sent_per_rank =
+      sent_up(*domains, build.request.size) +
+      Chunks{build.request.size.count, schedule.chunk_grid}.largest() * static_cast<std::int64_t>(across);
   return schedule;
 }
 

@@ -71,29 +71,58 @@ TreeEdge DoubleTree::edge(std::uint64_t index) const {
 
 void DoubleTree::chain_edge(TreeEdge& edge, std::uint32_t slot) const {
   const Block block = layout_->block_of_slot(edge.group, slot);
-  const std::uint32_t distance = slot - (block.first - block.index) + 1;  // from the head, 1 .. count-1
+  const std::uint32_t distance = slot - (block.first - block.index) + 1;  // from the top, 1 .. count-1
   edge.chunk = 2 * std::uint64_t{edge.channel};
   edge.chunks = 2;
-  if (!root_position_.empty() && root_position_[edge.group] - block.first < block.count)
-    return root_chain_edge(edge, block, distance);
-  const std::uint32_t top = head(edge.channel, block);
-  edge.child = block.first + (top + distance) % block.count;
-  edge.parent = block.first + (top + distance - 1) % block.count;
-  edge.step = layout_->largest_block() - 1 - distance;
+  edge.child = block.first + chain_place(edge.group, edge.channel, block, distance);
+  edge.parent = block.first + chain_place(edge.group, edge.channel, block, distance - 1);
+  edge.step = (above_trees(edge.group, block) ? depth_ : layout_->largest_block() - 1) - distance;
 }
 
 // In the root's block the chain starts at the root, goes to the head, which feeds the trees, and on to the others.
-void DoubleTree::root_chain_edge(TreeEdge& edge, const Block& block, std::uint32_t distance) const {
-  const std::uint32_t root = root_position_[edge.group] - block.first, top = head(edge.channel, block);
+std::uint32_t DoubleTree::chain_place(std::uint32_t group, std::uint32_t channel, const Block& block,
+                                      std::uint32_t distance) const {
+  const std::uint32_t top = head(channel, block);
+  if (!above_trees(group, block)) return (top + distance) % block.count;
+  const std::uint32_t root = root_position_[group] - block.first;
+  if (distance == 0) return root;
   const std::uint32_t root_at = minus(root, top, block.count);  // the root's place counted from the head
-  const auto place = [&](std::uint32_t k) {
-    if (k == 0) return root;
-    const std::uint32_t around = k - 1 < root_at ? k - 1 : k;
-    return (top + around) % block.count;
-  };
-  edge.child = block.first + place(distance);
-  edge.parent = block.first + place(distance - 1);
-  edge.step = depth_ - distance;
+  return (top + (distance - 1 < root_at ? distance - 1 : distance)) % block.count;
+}
+
+// By block, what its head sends through both trees of one channel.
+std::vector<std::uint32_t> DoubleTree::tree_chunks_sent(std::uint32_t group, bool up, bool down) const {
+  const std::uint32_t blocks = layout_->blocks(group);
+  std::vector<std::uint32_t> sent(blocks, 0);
+  TreeEdge edge;
+  edge.group = group;
+  for (std::uint32_t slot = 0; slot < 2 * (blocks - 1); ++slot) {
+    tree_edge(edge, slot);
+    if (up) ++sent[layout_->block_at(group, edge.child).index];
+    if (down) ++sent[layout_->block_at(group, edge.parent).index];
+  }
+  return sent;
+}
+
+std::uint64_t DoubleTree::busiest_chunks(bool up, bool down) const {
+  std::uint64_t most = 0;
+  std::vector<std::uint64_t> sent;  // by place
+  for (std::uint32_t group = 0; group < layout_->groups(); ++group) {
+    const std::vector<std::uint32_t> through_trees = tree_chunks_sent(group, up, down);
+    for (std::uint32_t b = 0; b < layout_->blocks(group); ++b) {
+      const Block block = layout_->block(group, b);
+      // All of a chain send two chunks a channel, but its top does not send up, nor its end down.
+      const std::uint64_t both_ways = 2ULL * channels_ * ((up ? 1U : 0U) + (down ? 1U : 0U));
+      sent.assign(block.count, chain_ ? both_ways : 0);
+      for (std::uint32_t channel = 0; channel < channels_; ++channel) {
+        sent[head(channel, block)] += through_trees[b];
+        if (chain_ && up) sent[chain_place(group, channel, block, 0)] -= 2;
+        if (chain_ && down) sent[chain_place(group, channel, block, block.count - 1)] -= 2;
+      }
+      most = std::max(most, *std::max_element(sent.begin(), sent.end()));
+    }
+  }
+  return most;
 }
 
 void DoubleTree::tree_edge(TreeEdge& edge, std::uint32_t slot) const {
@@ -164,7 +193,8 @@ Expected<Schedule> tree_all_reduce(const Build& build) {
   schedule.phases.push_back(tree_phase(tree, build.request.size, true));
   schedule.phases.push_back(tree_phase(tree, build.request.size, false));
   schedule.steps = 2 * tree->depth();
-  schedule.bytes_sent_per_rank = busiest_sender(schedule);
+  schedule.bytes_sent_per_rank = Chunks{build.request.size.count, schedule.chunk_grid}.largest() *
+                                 static_cast<std::int64_t>(tree->busiest_chunks(true, true));
   return schedule;
 }
 
@@ -175,7 +205,8 @@ Expected<Schedule> tree_broadcast(const Build& build) {
   if (build.request.group_size == 1) return schedule;
   schedule.phases.push_back(tree_phase(tree, build.request.size, false));
   schedule.steps = tree->depth();
-  schedule.bytes_sent_per_rank = busiest_sender(schedule);
+  schedule.bytes_sent_per_rank = Chunks{build.request.size.count, schedule.chunk_grid}.largest() *
+                                 static_cast<std::int64_t>(tree->busiest_chunks(false, true));
   return schedule;
 }
 

@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "tests/support/shapes.h"
@@ -79,6 +80,15 @@ TEST(Cost, HierarchicalSendsRingBytesInsideAndItsShardAcross) {
   EXPECT_EQ(schedule->phases[2].stage, 0U);
 }
 
+TEST(Cost, HierarchicalHalvesTakeHalfOfTheAllReduce) {
+  const std::uint32_t g = 8, hosts = 6;
+  for (const auto kind : {CollectiveKind::kAllGather, CollectiveKind::kReduceScatter}) {
+    const auto schedule = schedule_of(kind, "hierarchical", g * hosts, kSize, g);
+    EXPECT_EQ(schedule->steps, g - 1 + hosts - 1);
+    EXPECT_EQ(schedule->bytes_sent_per_rank.count, (g - 1) * kSize / g + (hosts - 1) * kSize / (g * hosts));
+  }
+}
+
 // Oracle: wire factor (1 + 1/n) a GPU and direction in place of 2(n-1)/n.
 TEST(Cost, NvlsLoadsEachDirectionOnePlusOneOverNTimes) {
   for (const std::uint32_t n : {2U, 4U, 8U, 31U}) {
@@ -141,6 +151,14 @@ TEST(Cost, BroadcastRingPassesEveryRankOnceAndTreeIsLogarithmic) {
   EXPECT_EQ(tree->steps, 1U + 1 + 3 + 7);  // to the head, to the tops, 7 hosts deep, chain
 }
 
+TEST(Cost, BroadcastTreeSendsAtMostOneBufferWhereHostsHaveOneRank) {
+  for (std::uint32_t hosts = 2; hosts <= 70; ++hosts) {
+    const auto schedule = schedule_of(CollectiveKind::kBroadcast, "tree", hosts, kSize, 1);
+    EXPECT_LE(schedule->bytes_sent_per_rank.count, kSize) << hosts;
+    EXPECT_EQ(schedule->steps, 1U + (hosts == 2 ? 0U : static_cast<unsigned>(std::bit_width(hosts - 2)))) << hosts;
+  }
+}
+
 TEST(Cost, SendrecvAndPatternsAreOneStepOfTheBuffer) {
   for (const auto kind : {CollectiveKind::kSendRecv, CollectiveKind::kPermutation, CollectiveKind::kShift,
                           CollectiveKind::kIncast, CollectiveKind::kBisection}) {
@@ -180,6 +198,27 @@ TEST(Docs, EveryAlgorithmHasItsSection) {
       const std::string heading = fmt::format("### {} `{}`", name_of(static_cast<CollectiveKind>(kind)), info.name);
       EXPECT_NE(text.str().find(heading), std::string::npos) << heading;
     }
+}
+
+// A section that names a test names one that exists.
+TEST(Docs, TestsNamedInTheDocsExist) {
+  std::ifstream in(std::string(WEFT_SOURCE_DIR) + "/docs/collectives.md");
+  std::stringstream text;
+  text << in.rdbuf();
+  const std::string page = text.str();
+  const std::regex named("`(Cost|Ring|Scale|Hierarchical|Shift|Bisection|Broadcast|RailAligned)\\.([A-Za-z]+)`");
+  const auto& unit = *::testing::UnitTest::GetInstance();
+  int found = 0;
+  for (auto it = std::sregex_iterator(page.begin(), page.end(), named); it != std::sregex_iterator(); ++it) {
+    bool exists = false;
+    for (int suite = 0; suite < unit.total_test_suite_count(); ++suite)
+      for (int i = 0; i < unit.GetTestSuite(suite)->total_test_count(); ++i)
+        exists |= unit.GetTestSuite(suite)->name() == (*it)[1].str() &&
+                  unit.GetTestSuite(suite)->GetTestInfo(i)->name() == (*it)[2].str();
+    EXPECT_TRUE(exists) << it->str();
+    ++found;
+  }
+  EXPECT_GT(found, 20);
 }
 
 }  // namespace
