@@ -4,5 +4,6 @@ weft_test(topologies
     unit/topology_cabling_test.cc
     unit/topology_failures_test.cc
     unit/topology_generators_test.cc
+    validation/example_specs_test.cc
     validation/part_counts_test.cc
   LIBS weft::topologies)
