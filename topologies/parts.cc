@@ -1,6 +1,8 @@
 #include "topologies/parts.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "topologies/clos.h"
 #include "topologies/failures.h"
@@ -46,7 +48,9 @@ Sums sum_bandwidth(const Topology& t) {
     const std::int64_t rate = t.rate(link).bits_per_second;
     TierBandwidth& tier = sums.tiers[static_cast<int>(t.tier(link))];
     ++tier.links;
-    tier.one_way.bits_per_second += rate;
+    // Sixteen million ports of 1.6T exceed 63 bits.
+    std::int64_t& sum = tier.one_way.bits_per_second;
+    if (__builtin_add_overflow(sum, rate, &sum)) sum = std::numeric_limits<std::int64_t>::max();
     if (e.from.kind == e.to.kind) continue;  // sideways: neither down nor up
     if (e.from.kind == NodeKind::kLeaf) sums.leaf.up[e.from.index] += rate;
     if (e.from.kind == NodeKind::kSpine) sums.spine.up[e.from.index] += rate;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
 
 #include "tests/support/specs.h"
 #include "topologies/build.h"
@@ -167,6 +168,24 @@ TEST(Hosts, NumbersThatOverflowAreErrors) {
   EXPECT_NE(error_of(s).find("hosts.count: too many"), std::string::npos);
   s.hosts.count = 0;
   EXPECT_EQ(error_of(s), "hosts.count: must be above zero: '0'; at least 1");
+}
+
+// Pages in use, from /proc/self/statm; 0 where there is no such file.
+double resident_mib() {
+  std::ifstream statm("/proc/self/statm");
+  double size = 0, resident = 0;
+  statm >> size >> resident;
+  return resident * 4096 / (1 << 20);
+}
+
+TEST(Million, EveryLinkIsAddressableIn256MiB) {
+  const double before = resident_mib();
+  if (before == 0) GTEST_SKIP() << "no /proc/self/statm here";
+  const auto t = build(testing::rail_1m());
+  std::uint64_t switches = 0;
+  for (std::uint32_t l = 0; l < t->link_count(); l += 2) switches += t->ends(LinkId{l}).to.index;
+  EXPECT_GT(switches, 0U);
+  EXPECT_LT(resident_mib() - before, 256);
 }
 
 TEST(Million, TopologyIsReadyWithinASecond) {
