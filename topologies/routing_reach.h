@@ -1,0 +1,69 @@
+// Which next hops of a folded Clos still reach a destination leaf, as its BGP would have converged: paths go up to the
+// lowest tier that the two leaves share, and then down (valley-free; no detour through a higher tier or another leaf).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "topologies/clos.h"
+#include "topologies/routing_endpoints.h"
+
+namespace weft {
+
+// Exact under any failures, and constant time where a leaf or block has none: each has a flag.
+// Planes are independent; leaf, block and spine count within the plane, `lane` is a spine's index within its block.
+class ClosReach {
+ public:
+  explicit ClosReach(const ClosTopology& topology);
+
+  struct Place {
+    std::uint32_t plane = 0, leaf = 0, block = 0, leaf_port = 0;
+  };
+  [[nodiscard]] Place place(PortId port) const {
+    const Attachment at = topology_->attachment(port);
+    return {at.plane, at.leaf, shape_.tiers >= 2 ? shape_.block_of_leaf(at.leaf) : at.leaf, at.leaf_port};
+  }
+  [[nodiscard]] bool joined(const Place& a, const Place& b) const;
+
+  [[nodiscard]] bool alive(std::uint32_t cable) const { return !dead_.contains(cable); }
+  [[nodiscard]] const CableSet& dead() const { return dead_; }
+  [[nodiscard]] bool leaf_suspect(const Place& at) const {
+    return any_dead_ && leaf_flags_[at.plane * shape_.leaves() + at.leaf];
+  }
+  [[nodiscard]] bool block_suspect(const Place& at) const {
+    return any_dead_ && block_flags_[at.plane * shape_.blocks + at.block];
+  }
+  // Can a switch on the way from one leaf to the other have lost a next hop?
+  [[nodiscard]] bool path_suspect(const Place& from, const Place& to) const {
+    return any_dead_ && (leaf_suspect(from) || leaf_suspect(to) ||
+                         (from.block != to.block && (block_suspect(from) || block_suspect(to))));
+  }
+
+  // Live parallel links, out of trunk and core_trunk.
+  [[nodiscard]] std::uint32_t leaf_spine_alive(const Place& leaf, std::uint32_t lane) const;
+  [[nodiscard]] std::uint32_t spine_core_alive(const Place& block, std::uint32_t lane, std::uint32_t core) const;
+
+  // The spine of `lane` in the destination's block has a link down to the destination's leaf.
+  [[nodiscard]] bool spine_reaches_down(std::uint32_t lane, const Place& to) const;
+  // Core `core` of group `group` reaches the destination's leaf.
+  [[nodiscard]] bool core_reaches(std::uint32_t group, std::uint32_t core, const Place& to) const;
+  // The spine of `lane` in the source's block reaches the destination's leaf, over the core where the blocks differ.
+  [[nodiscard]] bool spine_reaches(const Place& from, std::uint32_t lane, const Place& to) const;
+  [[nodiscard]] bool reachable(const Place& from, const Place& to) const;
+
+  [[nodiscard]] const ClosShape& shape() const { return shape_; }
+  [[nodiscard]] const ClosTopology& topology() const { return *topology_; }
+  [[nodiscard]] std::uint32_t spine(const Place& block, std::uint32_t lane) const {
+    return block.block * shape_.spines + lane;
+  }
+
+ private:
+  const ClosTopology* topology_;
+  ClosShape shape_;
+  CableSet dead_;
+  bool any_dead_ = false;
+  std::vector<bool> leaf_flags_;   // plane * leaves + leaf: a dead link towards the spines
+  std::vector<bool> block_flags_;  // plane * blocks + block: a dead link between its spines and the core
+};
+
+}  // namespace weft
