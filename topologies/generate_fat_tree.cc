@@ -50,9 +50,9 @@ Expected<ClosShape> generate_multi_plane(const FabricSpec& spec) {
   const TopologySpec& t = spec.topology;
   const HostsSpec& h = spec.hosts;
   if (t.planes == 0) return input_error("topology.planes: a fabric has at least one plane", "0");
-  if (t.split == PlaneSplit::kPort && t.planes != h.ports_per_nic) {
-    return input_error("topology.planes: split: port puts port j of each NIC on plane j", std::to_string(t.planes),
-                       fmt::format("{} planes, or hosts.ports_per_nic: {}", h.ports_per_nic, t.planes));
+  if (t.split == PlaneSplit::kPort && h.ports_per_nic % t.planes != 0) {
+    return input_error("topology.planes: split: port divides the ports of a NIC over the planes",
+                       std::to_string(t.planes), fmt::format("a divisor of hosts.ports_per_nic {}", h.ports_per_nic));
   }
   if (t.split == PlaneSplit::kNic && h.nics % t.planes != 0) {
     return input_error("topology.planes: split: nic divides the NICs of a host over the planes",

@@ -177,10 +177,12 @@ Expected<SwitchPorts> switch_ports(const FabricSpec& spec, bool cap_radix) {
   }
   const auto leaf = check_radix(spec, "leaf", spec.switches.leaf_radix, std::min(out.host, out.leaf_spine), cap_radix);
   if (!leaf) return tl::unexpected(leaf.error());
-  const auto spine =
-      check_radix(spec, "spine", spec.switches.spine_radix, std::min(out.leaf_spine, out.spine_core), cap_radix);
+  // Tiers that the fabric does not have need no ports. 0: as many as the hosts need, perhaps all.
+  const std::uint32_t tiers = spec.topology.tiers == 0 ? 3 : spec.topology.tiers;
+  const Rate spine_rate = tiers >= 3 ? std::min(out.leaf_spine, out.spine_core) : out.leaf_spine;
+  const auto spine = check_radix(spec, "spine", spec.switches.spine_radix, spine_rate, cap_radix || tiers < 2);
   if (!spine) return tl::unexpected(spine.error());
-  const auto core = check_radix(spec, "core", spec.switches.core_radix, out.spine_core, cap_radix);
+  const auto core = check_radix(spec, "core", spec.switches.core_radix, out.spine_core, cap_radix || tiers < 3);
   if (!core) return tl::unexpected(core.error());
   out.leaf_radix = *leaf;
   out.spine_radix = *spine;

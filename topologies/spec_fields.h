@@ -183,7 +183,9 @@ void visit_generator_details(Visitor& v, Topology& t) {
 template <typename Visitor, typename Topology>
 void visit_topology(Visitor& v, Topology& t) {
   v.value(Field{"kind", "generator, or explicit: a list of switches and links"}, t.kind);
-  v.value(Field{"tiers", "switch tiers: 1 (rail_only), 2 or 3", 1, 3, false, "2; rail_only: 1"}, t.tiers);
+  v.value(Field{"tiers", "switch tiers: 1 (rail_only), 2 or 3; 0: as few as the hosts need", 0, 3, false,
+                "2; rail_only: 1"},
+          t.tiers);
   v.group(Field{"oversubscription", "bandwidth down / bandwidth up of a full switch; 3 means 3:1"}, [&] {
     v.value(Field{"leaf", "of a leaf", 0.01, 1000}, t.leaf_oversubscription);
     v.value(Field{"spine", "of a spine (3 tiers)", 0.01, 1000}, t.spine_oversubscription);

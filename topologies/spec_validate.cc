@@ -152,10 +152,11 @@ Fault find_topology_fault(const FabricSpec& spec) {
     return SpecFault{
         "topology.tiers", "one tier joins nothing beyond a switch", {}, "give 2 or 3; 1 is for kind: rail_only"};
   }
-  if (t.join == RailJoin::kCore && t.tiers < 3) {
+  const bool too_few_tiers_for_cores = t.tiers == 1 || t.tiers == 2;  // 0: as many as the hosts need
+  if (t.join == RailJoin::kCore && too_few_tiers_for_cores) {
     return SpecFault{"topology.join", "rails cannot join at a core that is not there", {}, "set topology.tiers: 3"};
   }
-  if (t.spine_oversubscription != 1.0 && t.tiers < 3 && t.kind != TopologyKind::kDualTor) {
+  if (t.spine_oversubscription != 1.0 && too_few_tiers_for_cores && t.kind != TopologyKind::kDualTor) {
     return SpecFault{
         "topology.oversubscription.spine", "spines have no uplinks in 2 tiers", {}, "set topology.tiers: 3"};
   }
@@ -167,8 +168,12 @@ Fault find_topology_fault(const FabricSpec& spec) {
 Fault find_capacity_fault(const FabricSpec& spec) {
   const SwitchSpec& s = spec.switches;
   if (!s.capacity) return std::nullopt;
-  // An explicit list names its ports one by one; radix does not apply.
-  const std::uint32_t tiers = spec.topology.kind == TopologyKind::kExplicit ? 0 : spec.topology.tiers;
+  // An explicit list names its ports one by one; radix does not apply. Split ports: the generator caps the radix.
+  const TopologySpec& t = spec.topology;
+  if (t.kind == TopologyKind::kExplicit || (t.kind == TopologyKind::kMultiPlane && t.split == PlaneSplit::kPort)) {
+    return std::nullopt;
+  }
+  const std::uint32_t tiers = t.tiers;  // 0: known only when the generator has run, which checks too
   struct Tier {
     const char* name;
     std::uint32_t radix;

@@ -68,6 +68,7 @@ inline FabricSpec planes8() {
 inline FabricSpec rail_1m() {
   FabricSpec s = fat_tree(131'072, 256, 3, 8);
   s.topology.kind = TopologyKind::kRailOptimized;
+  s.topology.join = RailJoin::kCore;
   s.switches.capacity = Rate::gbps(102'400);
   return s;
 }
