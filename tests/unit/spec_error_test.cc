@@ -282,7 +282,8 @@ TEST(SpecError, LongFlowListIsRefusedBeforeItFillsMemory) {
   std::string text = "[";
   while (text.size() < (4U << 20)) text += "a, ";
   const std::string error = error_of(text);
-  EXPECT_NE(error.find("more than 1048576 bytes before the next value ends; write long lists in block style, one '- ' a line"),
+  EXPECT_NE(error.find(
+                "more than 1048576 bytes before the next value ends; write long lists in block style, one '- ' a line"),
             std::string::npos)
       << error;
 }
