@@ -176,7 +176,8 @@ class TreeBuilder : public YAML::EventHandler {
 Error lookahead_error(const YamlNode& root) {
   const YamlNode* last = &root;
   while (!last->items.empty()) last = &last->items.back();
-  return error_at(last->line, last->column, fmt::format("more than {} bytes before the next value ends", kMaxYamlLookahead), {},
+  return error_at(last->line, last->column,
+                  fmt::format("more than {} bytes before the next value ends", kMaxYamlLookahead), {},
                   "write long lists in block style, one '- ' a line");
 }
 

@@ -1,6 +1,7 @@
 // What must hold for any bytes given to the fabric file's parser; shared by libFuzzer and the replay test.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "topologies/spec_fields.h"
 #include "topologies/spec_keys.h"
