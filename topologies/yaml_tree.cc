@@ -181,6 +181,19 @@ Error lookahead_error(const YamlNode& root) {
                   "write long lists in block style, one '- ' a line");
 }
 
+// yaml-cpp counts columns on past the end of the text in a truncated escape.
+Error within_text(Error error, std::string_view text) {
+  std::uint32_t line = 1;
+  for (std::size_t end = text.find('\n'); end != std::string_view::npos && line < error.place.line; ++line) {
+    text.remove_prefix(end + 1);
+    end = text.find('\n');
+  }
+  error.place.line = std::min(error.place.line, line);
+  const std::size_t length = std::min(text.find('\n'), text.size());
+  error.place.column = static_cast<std::uint32_t>(std::min<std::size_t>(error.place.column, length + 1));
+  return error;
+}
+
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
@@ -210,8 +223,9 @@ Expected<YamlNode> parse_yaml(std::string_view text) {
     return tl::unexpected(refusal.error);
   } catch (const YAML::Exception& e) {
     if (buffer.stopped()) return tl::unexpected(lookahead_error(root));
-    return tl::unexpected(error_at(e.mark, fmt::format("YAML syntax: {}", quote_for_error(e.msg)), {},
-                                   "check brackets, quotes and indentation up to here"));
+    return tl::unexpected(within_text(error_at(e.mark, fmt::format("YAML syntax: {}", quote_for_error(e.msg)), {},
+                                               "check brackets, quotes and indentation up to here"),
+                                      text));
   } catch (const std::bad_alloc&) {
     return environment_error("no memory to parse the YAML text");
   } catch (const std::exception& e) {

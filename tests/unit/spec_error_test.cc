@@ -243,6 +243,10 @@ TEST(SpecError, YamlSyntaxHasItsPlace) {
   EXPECT_EQ(error_of("name: \"a\nhosts: {count: 4}\n").substr(0, 9), "f.yaml:1:");
 }
 
+TEST(SpecError, TruncatedEscapeIsPlacedWithinTheText) {
+  EXPECT_EQ(error_of("name: a\n\"\\u").substr(0, 26), "f.yaml:2:4: YAML syntax: b");
+}
+
 TEST(SpecError, AnchorsAliasesAndTagsAreRefused) {
   std::string laughs = "a: &a [lol]\n";
   for (char c = 'b'; c < 'k'; ++c) {
