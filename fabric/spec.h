@@ -123,7 +123,10 @@ struct RoutingSpec {
 
 enum class CongestionControl : std::uint8_t { kDcqcn, kHpcc, kSwift, kTimely, kDctcp, kNscc, kNone };
 
+enum class TransportKind : std::uint8_t { kRoce, kInfiniband, kEfa };
+
 struct TransportSpec {
+  TransportKind kind = TransportKind::kRoce;  // with hosts.gpu picks the constants of emulator/calibration
   std::uint32_t mtu = 4096;            // RoCE path MTU, bytes of payload: 256, 512, 1024, 2048, 4096
   std::uint32_t header_bytes = 82;     // per packet on the wire, RC WRITE with preamble, FCS and gap (docs/spec.md)
   std::uint32_t qps_per_connection = 1;  // NCCL_IB_QPS_PER_CONNECTION default (NCCL user guide)

@@ -1,1 +1,4 @@
-# tests of area topologies
+weft_test(topologies
+  SOURCES
+    validation/part_counts_test.cc
+  LIBS weft::topologies)
