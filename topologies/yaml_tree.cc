@@ -46,6 +46,15 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 // yaml-cpp takes byte 4 for the end of the file and guesses at encodings: only clean UTF-8 text may reach it.
 Expected<void> check_text(std::string_view text) {
   std::uint32_t line = 1;
@@ -119,6 +128,11 @@ class TreeBuilder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     YamlNode& node = add(mark, tag, anchor, YamlNode::Kind::kScalar);
+    // yaml-cpp turns the escapes \_ and \N into single bytes.
+    if (tag == "!" && !is_utf8(value)) {
+      throw Refusal{
+          error_at(mark, "an escape that gives no UTF-8 text", quote_for_error(value), "write the character itself")};
+    }
     node.text = value;
     node.quoted = tag == "!";
   }

@@ -142,7 +142,8 @@ FabricSpec any_spec() {
   s.links = {{any_rate(), any_duration()}, {std::nullopt, any_duration()}, {any_rate(), any_duration()}};
   s.routing = {any_choice<RoutingKind>(), any_choice<HashSeed>(), *rc::gen::arbitrary<std::uint64_t>(),
                *rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>()};
-  s.transport = {256U << any_below(0, 5), any_below(0, 1025), any_below(1, 1025), any_choice<CongestionControl>()};
+  s.transport = {any_choice<TransportKind>(), 256U << any_below(0, 5), any_below(0, 1025), any_below(1, 1025),
+                 any_choice<CongestionControl>()};
   const std::uint32_t failures = any_below(0, 4);
   for (std::uint32_t i = 0; i < failures; ++i) s.failures.push_back(any_failure());
   s.parts.leaf_switch = maybe_part();

@@ -247,6 +247,11 @@ TEST(SpecError, TruncatedEscapeIsPlacedWithinTheText) {
   EXPECT_EQ(error_of("name: a\n\"\\u").substr(0, 26), "f.yaml:2:4: YAML syntax: b");
 }
 
+TEST(SpecError, EscapeThatGivesNoUtf8IsRefused) {
+  EXPECT_EQ(error_of("name: \"a\\_b\"\nhosts: {count: 4}\n"),
+            "f.yaml:1:7: an escape that gives no UTF-8 text: 'a\\xa0b'; write the character itself");
+}
+
 TEST(SpecError, AnchorsAliasesAndTagsAreRefused) {
   std::string laughs = "a: &a [lol]\n";
   for (char c = 'b'; c < 'k'; ++c) {
