@@ -34,6 +34,7 @@ struct PhaseCost {
   double scale_up_hops = 0;  // hops one after the other on the critical path
   double scale_out_hops = 0;
   double path_seconds = 0;  // propagation and switch latency of the scale-out hops
+  double messages = 0;      // that one NIC starts besides, not waiting for one another (all_to_all)
   std::uint64_t depth = 0;  // pipelined chain or tree: chunks pass this many hops
   std::uint32_t overlap_group = 0, stage = 0;
   bool uses_nic = false;

@@ -1,6 +1,8 @@
 // Which keys and shapes a fabric file may have.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <optional>
 
 #include "topologies/spec_reader.h"

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "fabric/spec.h"
 
@@ -255,7 +256,7 @@ void visit_routing(Visitor& v, Routing& r) {
 
 template <typename Visitor, typename Transport>
 void visit_transport(Visitor& v, Transport& t) {
-  v.value(Field{"kind", "wire and NIC family; with hosts.gpu picks the calibrated constants"}, t.kind);
+  v.value(Field{"kind", "with hosts.gpu picks the calibrated latency and protocol constants"}, t.kind);
   v.value(Field{"mtu", "RoCE path MTU, bytes of payload: 256, 512, 1024, 2048 or 4096 (InfiniBand specification)", 256,
                 4096},
           t.mtu);

@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <string>
+#include <type_traits>
 
 #include "topologies/spec_fields.h"
 #include "topologies/spec_keys.h"

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cmath>
-#include <utility>
+#include <cstdint>
+#include <string>
 
 #include "topologies/spec_explicit.h"
 #include "topologies/spec_fields.h"

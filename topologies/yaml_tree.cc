@@ -46,6 +46,15 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 // yaml-cpp takes byte 4 for the end of the file and guesses at encodings: only clean UTF-8 text may reach it.
 Expected<void> check_text(std::string_view text) {
   std::uint32_t line = 1;
@@ -119,6 +128,11 @@ class TreeBuilder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     YamlNode& node = add(mark, tag, anchor, YamlNode::Kind::kScalar);
+    // yaml-cpp turns the escapes \_ and \N into single bytes.
+    if (tag == "!" && !is_utf8(value)) {
+      throw Refusal{
+          error_at(mark, "an escape that gives no UTF-8 text", quote_for_error(value), "write the character itself")};
+    }
     node.text = value;
     node.quoted = tag == "!";
   }
@@ -176,8 +190,22 @@ class TreeBuilder : public YAML::EventHandler {
 Error lookahead_error(const YamlNode& root) {
   const YamlNode* last = &root;
   while (!last->items.empty()) last = &last->items.back();
-  return error_at(last->line, last->column, fmt::format("more than {} bytes before the next value ends", kMaxYamlLookahead), {},
+  return error_at(last->line, last->column,
+                  fmt::format("more than {} bytes before the next value ends", kMaxYamlLookahead), {},
                   "write long lists in block style, one '- ' a line");
+}
+
+// yaml-cpp counts columns on past the end of the text in a truncated escape.
+Error within_text(Error error, std::string_view text) {
+  std::uint32_t line = 1;
+  for (std::size_t end = text.find('\n'); end != std::string_view::npos && line < error.place.line; ++line) {
+    text.remove_prefix(end + 1);
+    end = text.find('\n');
+  }
+  error.place.line = std::min(error.place.line, line);
+  const std::size_t length = std::min(text.find('\n'), text.size());
+  error.place.column = static_cast<std::uint32_t>(std::min<std::size_t>(error.place.column, length + 1));
+  return error;
 }
 
 }  // namespace
@@ -209,8 +237,9 @@ Expected<YamlNode> parse_yaml(std::string_view text) {
     return tl::unexpected(refusal.error);
   } catch (const YAML::Exception& e) {
     if (buffer.stopped()) return tl::unexpected(lookahead_error(root));
-    return tl::unexpected(error_at(e.mark, fmt::format("YAML syntax: {}", quote_for_error(e.msg)), {},
-                                   "check brackets, quotes and indentation up to here"));
+    return tl::unexpected(within_text(error_at(e.mark, fmt::format("YAML syntax: {}", quote_for_error(e.msg)), {},
+                                               "check brackets, quotes and indentation up to here"),
+                                      text));
   } catch (const std::bad_alloc&) {
     return environment_error("no memory to parse the YAML text");
   } catch (const std::exception& e) {

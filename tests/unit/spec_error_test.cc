@@ -243,6 +243,15 @@ TEST(SpecError, YamlSyntaxHasItsPlace) {
   EXPECT_EQ(error_of("name: \"a\nhosts: {count: 4}\n").substr(0, 9), "f.yaml:1:");
 }
 
+TEST(SpecError, TruncatedEscapeIsPlacedWithinTheText) {
+  EXPECT_EQ(error_of("name: a\n\"\\u").substr(0, 26), "f.yaml:2:4: YAML syntax: b");
+}
+
+TEST(SpecError, EscapeThatGivesNoUtf8IsRefused) {
+  EXPECT_EQ(error_of("name: \"a\\_b\"\nhosts: {count: 4}\n"),
+            "f.yaml:1:7: an escape that gives no UTF-8 text: 'a\\xa0b'; write the character itself");
+}
+
 TEST(SpecError, AnchorsAliasesAndTagsAreRefused) {
   std::string laughs = "a: &a [lol]\n";
   for (char c = 'b'; c < 'k'; ++c) {
@@ -282,7 +291,8 @@ TEST(SpecError, LongFlowListIsRefusedBeforeItFillsMemory) {
   std::string text = "[";
   while (text.size() < (4U << 20)) text += "a, ";
   const std::string error = error_of(text);
-  EXPECT_NE(error.find("more than 1048576 bytes before the next value ends; write long lists in block style, one '- ' a line"),
+  EXPECT_NE(error.find(
+                "more than 1048576 bytes before the next value ends; write long lists in block style, one '- ' a line"),
             std::string::npos)
       << error;
 }
