@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,14 +20,15 @@ using Progress = std::function<void(std::string_view what, double done, double t
 
 struct RunOptions {
   std::uint64_t seed = 1;
-  unsigned threads = 0;                        // 0: all cores. The result does not depend on it
-  Progress progress;                           // may be empty
+  unsigned threads = 0;                          // 0: all cores. The result does not depend on it
+  Progress progress;                             // may be empty
   const std::atomic<bool>* cancelled = nullptr;  // polled; a cancelled run returns kInterrupted or what it has
-  bool explain = false;                        // fill per-phase detail and more hot links
+  bool explain = false;                          // fill per-phase detail and more hot links
 };
 
-// Makes the schedule of one message size; schedules of one sweep differ only in bytes.
-using ScheduleFactory = std::function<Expected<Schedule>(Bytes size)>;
+// Makes the schedule of one message size by the named algorithm; "" is the tuner's choice for that size.
+// Schedules of one algorithm differ only in bytes.
+using ScheduleFactory = std::function<Expected<Schedule>(Bytes size, const std::string& algorithm)>;
 
 class Backend {
  public:

@@ -38,8 +38,7 @@ using Expected = tl::expected<T, Error>;
 
 [[nodiscard]] inline tl::unexpected<Error> input_error(std::string message, std::string item = {},
                                                        std::string way_out = {}) {
-  return tl::unexpected<Error>(
-      Error{ErrorCode::kInput, std::move(message), std::move(item), std::move(way_out), {}});
+  return tl::unexpected<Error>(Error{ErrorCode::kInput, std::move(message), std::move(item), std::move(way_out), {}});
 }
 [[nodiscard]] inline tl::unexpected<Error> environment_error(std::string message, std::string item = {},
                                                              std::string way_out = {}) {

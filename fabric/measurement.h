@@ -19,35 +19,36 @@ struct Provenance {
 
 // Utilisation of one tier's live links in one direction class, over the whole operation: bytes / (rate x time).
 struct TierUse {
-  std::string tier;            // "scale-up", "host", "leaf-spine", "spine-core" + " up"/" down"
+  std::string tier;  // "scale-up", "host", "leaf-spine", "spine-core" + " up"/" down"
   std::uint64_t links = 0;
   double min = 0, mean = 0, max = 0;
 };
 
 struct HotLink {
   std::string name;
-  double utilisation = 0;      // share of its rate, 0..1
-  double flows = 0;            // transfers that cross it in the busiest phase
+  double utilisation = 0;  // share of its rate, 0..1
+  double flows = 0;        // transfers that cross it in the busiest phase
 };
 
 // Shares of the ideal time that each cause costs; sums to 1 with `ideal_share`.
 struct Why {
-  double ideal_share = 0;      // ideal time / predicted time
+  double ideal_share = 0;  // ideal time / predicted time
   double hash_collisions = 0, oversubscription = 0, scale_up = 0, latency = 0, protocol = 0, failures = 0;
-  std::string binding_tier;    // tier whose links end the longest phase
-  std::string sentence;        // one line for people
+  std::string binding_tier;  // tier whose links end the longest phase
+  std::string sentence;      // one line for people
 };
 
 struct PhaseTime {
   std::string name;
   std::uint64_t steps = 0;
-  double seconds = 0;          // of all its steps, alone
+  double seconds = 0;  // of all its steps, alone
 };
 
 struct Operation {
   Bytes size{};
   Duration time{};
-  double algbw = 0, busbw = 0; // GB/s, GB = 1e9 bytes
+  double algbw = 0, busbw = 0;      // GB/s, GB = 1e9 bytes
+  std::string algorithm, protocol;  // what the tuner took for this size
   Why why;
   std::vector<PhaseTime> phases;
 };
@@ -60,10 +61,10 @@ struct Measurement {
   // Of the largest size.
   std::vector<TierUse> tiers;
   std::vector<HotLink> hot_links;
-  double max_mean_ratio = 0;   // MMR: flows on the fullest link / mean over links in use, worst tier
-  double jain_index = 0;       // of the flows' rates
-  std::map<std::string, double> counters;     // named, unit in the name: "flows", "solves", "queue_max_bytes"
-  std::vector<std::string> notes;             // approximations made and their bound
+  double max_mean_ratio = 0;               // MMR: flows on the fullest link / mean over links in use, worst tier
+  double jain_index = 0;                   // of the flows' rates
+  std::map<std::string, double> counters;  // named, unit in the name: "flows", "solves", "queue_max_bytes"
+  std::vector<std::string> notes;          // approximations made and their bound
 };
 
 }  // namespace weft

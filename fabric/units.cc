@@ -15,15 +15,26 @@ struct Unit {
   std::int64_t factor;
 };
 
-constexpr std::array kRateUnits{Unit{"Tbps", 1'000'000'000'000}, Unit{"Gbps", 1'000'000'000}, Unit{"Mbps", 1'000'000},
-                                Unit{"Kbps", 1'000}, Unit{"kbps", 1'000}, Unit{"bps", 1}};
-constexpr std::array kByteUnits{Unit{"TiB", 1LL << 40}, Unit{"GiB", 1LL << 30}, Unit{"MiB", 1LL << 20},
-                                Unit{"KiB", 1LL << 10}, Unit{"TB", 1'000'000'000'000}, Unit{"GB", 1'000'000'000},
-                                Unit{"MB", 1'000'000}, Unit{"KB", 1'000}, Unit{"kB", 1'000}, Unit{"B", 1}};
+constexpr std::array kRateUnits{Unit{"Tbps", 1'000'000'000'000},
+                                Unit{"Gbps", 1'000'000'000},
+                                Unit{"Mbps", 1'000'000},
+                                Unit{"Kbps", 1'000},
+                                Unit{"kbps", 1'000},
+                                Unit{"bps", 1}};
+constexpr std::array kByteUnits{Unit{"TiB", 1LL << 40},
+                                Unit{"GiB", 1LL << 30},
+                                Unit{"MiB", 1LL << 20},
+                                Unit{"KiB", 1LL << 10},
+                                Unit{"TB", 1'000'000'000'000},
+                                Unit{"GB", 1'000'000'000},
+                                Unit{"MB", 1'000'000},
+                                Unit{"KB", 1'000},
+                                Unit{"kB", 1'000},
+                                Unit{"B", 1}};
 constexpr std::array kTimeUnits{Unit{"ps", 1}, Unit{"ns", 1'000}, Unit{"us", 1'000'000}, Unit{"ms", 1'000'000'000},
                                 Unit{"s", 1'000'000'000'000}};
-constexpr std::array kNcclUnits{Unit{"T", 1LL << 40}, Unit{"G", 1LL << 30}, Unit{"M", 1LL << 20},
-                                Unit{"K", 1LL << 10}, Unit{"", 1}};
+constexpr std::array kNcclUnits{Unit{"T", 1LL << 40}, Unit{"G", 1LL << 30}, Unit{"M", 1LL << 20}, Unit{"K", 1LL << 10},
+                                Unit{"", 1}};
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
@@ -53,8 +64,10 @@ Expected<std::int64_t> parse_quantity(std::string_view text, std::span<const Uni
     return static_cast<std::int64_t>(std::llround(value));
   }
   if (suffix.empty())
-    return input_error(fmt::format("{} without a unit", what), std::string(text), fmt::format("write it like {}", example));
-  return input_error(fmt::format("unknown unit of a {}", what), std::string(text), fmt::format("write it like {}", example));
+    return input_error(fmt::format("{} without a unit", what), std::string(text),
+                       fmt::format("write it like {}", example));
+  return input_error(fmt::format("unknown unit of a {}", what), std::string(text),
+                     fmt::format("write it like {}", example));
 }
 
 // The largest unit that divides the value, so that the text parses back to it.
@@ -99,7 +112,9 @@ Expected<Duration> parse_duration(std::string_view text) {
 }
 
 Expected<Bytes> parse_nccl_size(std::string_view text) {
-  return parse_quantity(text, kNcclUnits, "message size", "8, 64K, 1M or 16G").map([](std::int64_t v) { return Bytes{v}; });
+  return parse_quantity(text, kNcclUnits, "message size", "8, 64K, 1M or 16G").map([](std::int64_t v) {
+    return Bytes{v};
+  });
 }
 
 std::string to_text(Rate rate) { return with_unit(rate.bits_per_second, kRateUnits, "bps"); }

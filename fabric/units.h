@@ -26,9 +26,7 @@ struct Rate {
   constexpr auto operator<=>(const Rate&) const = default;
   constexpr Rate operator*(std::int64_t k) const { return {bits_per_second * k}; }
   [[nodiscard]] constexpr double bytes_per_second() const { return static_cast<double>(bits_per_second) / 8.0; }
-  [[nodiscard]] constexpr double gigabits_per_second() const {
-    return static_cast<double>(bits_per_second) / 1e9;
-  }
+  [[nodiscard]] constexpr double gigabits_per_second() const { return static_cast<double>(bits_per_second) / 1e9; }
   static constexpr Rate gbps(std::int64_t g) { return {g * 1'000'000'000}; }
 };
 

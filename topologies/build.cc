@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include "topologies/clos.h"
+#include "topologies/explicit.h"
 #include "topologies/generate.h"
 
 namespace weft {
 namespace {
 
 // Index arithmetic is 32 bits; a link id takes two of a cable.
+constexpr std::uint32_t kMaxRadix = 4096;  // a chip has 512 today, a chassis a few times that
 constexpr std::uint64_t kMaxParts = std::uint64_t{1} << 30;
 
 struct Positive {
@@ -33,6 +35,13 @@ Expected<void> check_hosts(const FabricSpec& spec) {
     return input_error("hosts.nics: GPUs and NICs of a host must divide one another", std::to_string(h.nics),
                        fmt::format("a divisor or a multiple of hosts.gpus {}", h.gpus));
   }
+  for (const Positive& p : {Positive{"switch.radix.leaf", spec.switches.leaf_radix},
+                            {"switch.radix.spine", spec.switches.spine_radix},
+                            {"switch.radix.core", spec.switches.core_radix}}) {
+    if (p.value >= 1 && p.value <= kMaxRadix) continue;
+    return input_error(fmt::format("{}: impossible radix", p.field), std::to_string(p.value),
+                       fmt::format("1 to {} ports", kMaxRadix));
+  }
   const std::uint64_t nics = std::uint64_t{h.count} * h.nics;
   if (nics > kMaxParts || nics * h.ports_per_nic > kMaxParts || std::uint64_t{h.count} * h.gpus > kMaxParts) {
     return input_error("hosts.count: too many GPUs or NIC ports", std::to_string(h.count),
@@ -46,6 +55,11 @@ Expected<void> check_hosts(const FabricSpec& spec) {
 
 Expected<std::unique_ptr<Topology>> build_topology(const FabricSpec& spec) {
   if (auto checked = check_hosts(spec); !checked) return tl::unexpected(checked.error());
+  if (spec.topology.kind == TopologyKind::kExplicit) {
+    auto graph = ExplicitTopology::create(spec);
+    if (!graph) return tl::unexpected(std::move(graph.error()));
+    return std::unique_ptr<Topology>(std::move(*graph));
+  }
   Expected<ClosShape> shape = [&]() -> Expected<ClosShape> {
     switch (spec.topology.kind) {
       case TopologyKind::kFatTree:
@@ -61,7 +75,7 @@ Expected<std::unique_ptr<Topology>> build_topology(const FabricSpec& spec) {
       case TopologyKind::kExplicit:
         break;
     }
-    return input_error("topology.kind: explicit fabrics are not built yet", "explicit");
+    return input_error("topology.kind: unknown");
   }();
   if (!shape) return tl::unexpected(shape.error());
   auto topology = ClosTopology::create(spec, *shape);

@@ -44,13 +44,13 @@ struct ClosShape {
 
   // Where NIC port (host, nic, j) attaches: its plane, and its place in the plane.
   PlaneSplit split = PlaneSplit::kPort;  // planes > 1: plane = j, or plane = nic * planes / nics
-  bool by_rail = false;                // false: ports fill leaves in host order; true: one set of leaves a rail and unit
-  bool rail_blocks = false;            // by_rail: each rail of a pod is a block of its own
-  std::uint32_t rails = 1;             // rails per plane
-  std::uint32_t rail_ports = 1;        // ports of one host on one rail of one plane
-  std::uint32_t unit_hosts = 0;        // by_rail: hosts that share leaves
-  std::uint32_t unit_leaves = 1;       // by_rail: leaves per unit and rail
-  std::uint32_t units_per_block = 1;   // by_rail: units of a full block
+  bool by_rail = false;               // false: ports fill leaves in host order; true: one set of leaves a rail and unit
+  bool rail_blocks = false;           // by_rail: each rail of a pod is a block of its own
+  std::uint32_t rails = 1;            // rails per plane
+  std::uint32_t rail_ports = 1;       // ports of one host on one rail of one plane
+  std::uint32_t unit_hosts = 0;       // by_rail: hosts that share leaves
+  std::uint32_t unit_leaves = 1;      // by_rail: leaves per unit and rail
+  std::uint32_t units_per_block = 1;  // by_rail: units of a full block
 
   [[nodiscard]] std::uint32_t leaves() const {  // per plane
     return full_blocks * leaves_per_block + (blocks - full_blocks) * last_leaves;
@@ -58,8 +58,8 @@ struct ClosShape {
   [[nodiscard]] std::uint32_t core_groups() const { return spines / group_spines; }
   [[nodiscard]] std::uint32_t leaf_up() const { return spines * trunk; }
   [[nodiscard]] std::uint32_t spine_up() const { return cores * core_trunk; }
-  [[nodiscard]] std::uint32_t total_spines() const { return tiers >= 2 ? blocks * spines : 0; }          // per plane
-  [[nodiscard]] std::uint32_t total_cores() const {                                                      // per plane
+  [[nodiscard]] std::uint32_t total_spines() const { return tiers >= 2 ? blocks * spines : 0; }  // per plane
+  [[nodiscard]] std::uint32_t total_cores() const {                                              // per plane
     return tiers >= 3 ? core_domains * core_groups() * cores : 0;
   }
   [[nodiscard]] std::uint32_t block_of_leaf(std::uint32_t leaf) const {
@@ -97,7 +97,9 @@ class ClosTopology final : public Topology {
   using Deviation = CableDeviation;
   [[nodiscard]] bool healthy() const { return deviations_.empty(); }
   [[nodiscard]] bool cable_deviates(std::uint32_t cable) const { return deviations_.deviates(cable); }
-  [[nodiscard]] bool cable_dead(std::uint32_t cable) const { return cable_deviates(cable) && rate_factor(cable) == 0.0; }
+  [[nodiscard]] bool cable_dead(std::uint32_t cable) const {
+    return cable_deviates(cable) && rate_factor(cable) == 0.0;
+  }
   [[nodiscard]] double rate_factor(std::uint32_t cable) const { return deviations_.rate_factor(cable); }
   // Sorted by cable; a dead switch shows as all of its cables.
   [[nodiscard]] const std::vector<Deviation>& deviating_cables() const { return deviations_.sorted(); }

@@ -235,6 +235,10 @@ std::string nearest_name(const Topology& topology, std::string_view text) {
       for (std::uint32_t i = 0; i < std::min(n, kAllUpTo); ++i) consider(topology.name(NodeRef{kind, i}));
       if (n > kAllUpTo) consider(topology.name(NodeRef{kind, n - 1}));
     }
+    const std::uint32_t ports = text.starts_with("host") ? topology.port_count() : 0;
+    for (std::uint32_t i = 0; i < std::min(ports, kAllUpTo); ++i)
+      consider(topology.name(NodeRef{NodeKind::kNicPort, i}));
+    if (ports > kAllUpTo) consider(topology.name(NodeRef{NodeKind::kNicPort, ports - 1}));
     return best;
   }
   for (const LinkTier tier : {LinkTier::kScaleUp, LinkTier::kHost, LinkTier::kLeafSpine, LinkTier::kSpineCore}) {

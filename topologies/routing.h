@@ -22,7 +22,7 @@ struct Connection {
 struct Route {
   std::vector<std::uint32_t> resources;
   std::vector<double> weights;
-  Duration delay{};            // one way, zero bytes: propagation, switch latency, scale-up latency
+  Duration delay{};  // one way, zero bytes: propagation, switch latency, scale-up latency
   void clear() {
     resources.clear();
     weights.clear();
@@ -44,9 +44,9 @@ class Router {
   // Links behind a resource: itself, or the pool's. For loads by name.
   [[nodiscard]] virtual std::uint32_t pool_size(std::uint32_t resource) const = 0;
   [[nodiscard]] virtual LinkId pool_link(std::uint32_t resource, std::uint32_t i) const = 0;
-  [[nodiscard]] virtual bool weighted() const = 0;    // routes carry weights
-  [[nodiscard]] virtual bool stateful() const = 0;    // adaptive: the order of calls matters, one thread only
-  virtual void start_step() = 0;                      // stateful: forget the loads of the step before
+  [[nodiscard]] virtual bool weighted() const = 0;  // routes carry weights
+  [[nodiscard]] virtual bool stateful() const = 0;  // adaptive: the order of calls matters, one thread only
+  virtual void start_step() = 0;                    // stateful: forget the loads of the step before
 
   // Routes one connection. `qps`: how many single paths it has (its QPs; 1 inside a scale-up domain, and for spray).
   [[nodiscard]] virtual std::uint32_t qps(const Connection& connection, Via via) const = 0;

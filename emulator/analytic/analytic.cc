@@ -1,0 +1,266 @@
+#include "emulator/analytic/analytic.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "emulator/version.h"
+#include "topologies/spec_yaml.h"
+
+namespace weft {
+namespace {
+
+// What one phase moves, as multiples of the message size S, and how many hops follow one another.
+struct Form {
+  std::string name;
+  double steps = 1;
+  double up = 0;        // S sent (or received, whichever is more) by the busiest GPU inside the domain
+  double nic = 0;       // S sent (or received) by the busiest NIC
+  double up_hops = 0, out_hops = 0;
+  double depth = 0;
+  std::uint32_t group = 0, stage = 0;
+  bool crosses = false;  // uniform traffic: the fabric's oversubscription counts
+  bool nvls = false;
+};
+using Forms = std::vector<Form>;
+using S = AnalyticShape;
+
+double levels(double n) { return n <= 1 ? 0 : std::ceil(std::log2(n)); }
+
+// A lockstep ring of all ranks on every NIC: of n hops, N leave a domain.
+Forms flat_ring(const S& s, double passes) {
+  const double steps = passes * (s.ranks - 1);
+  const double out = s.domains > 1 ? s.domains / s.ranks : 0;
+  Form form{"ring", steps};
+  form.up = s.places > 1 ? passes * (s.ranks - 1) / s.ranks * (s.domains > 1 ? 1 - 1 / s.places : 1) : 0;
+  form.nic = s.domains > 1 ? passes * (s.ranks - 1) / s.ranks / s.nics : 0;
+  form.up_hops = steps * (1 - out);
+  form.out_hops = steps * out;
+  return {form};
+}
+
+Form domain_ring(const S& s, const char* name) {
+  Form form{name, s.places - 1, (s.places - 1) / s.places, 0, s.places - 1};
+  form.group = 1;
+  return form;
+}
+Form ring_across(const S& s, double passes) {
+  const double steps = passes * (s.domains - 1);
+  Form form{"scale-out ring", steps, 0, passes * (s.domains - 1) / s.domains / s.nics, 0, steps};
+  form.group = 1;
+  form.stage = 1;
+  return form;
+}
+Forms without_empty(Forms forms) {
+  std::erase_if(forms, [](const Form& f) { return f.steps <= 0 || (f.up == 0 && f.nic == 0); });
+  return forms;
+}
+Forms hierarchical(const S& s, double passes, bool first, bool last) {
+  Forms forms;
+  if (first) forms.push_back(domain_ring(s, "scale-up reduce-scatter"));
+  forms.push_back(ring_across(s, passes));
+  if (last) forms.push_back(domain_ring(s, "scale-up all-gather"));
+  return without_empty(forms);
+}
+
+// Double binary trees: in each direction a NIC carries half the shard to or from two children.
+Form tree_across(const S& s, const char* name) {
+  Form form{name, levels(s.domains), 0, s.domains > 2 ? 1 / s.nics : s.domains > 1 ? 1 / s.nics : 0, 0, levels(s.domains)};
+  form.depth = levels(s.domains);
+  form.group = 1;
+  form.stage = 1;
+  return form;
+}
+Form switch_direction(const S& s, const char* name, double up, std::uint32_t stage) {
+  Form form{name, 1, s.places > 1 ? up : 0, 0, 1};
+  form.group = 1;
+  form.stage = stage;
+  form.nvls = true;
+  return form;
+}
+Forms nvls(const S& s, Forms across) {
+  Forms forms{switch_direction(s, "switch reduce, up", 1, 0), switch_direction(s, "switch reduce, down", 1 / s.places, 2)};
+  forms.insert(forms.end(), across.begin(), across.end());
+  forms.push_back(switch_direction(s, "switch multicast, up", 1 / s.places, 0));
+  forms.push_back(switch_direction(s, "switch multicast, down", 1, 2));
+  return without_empty(forms);
+}
+// Chain in the domain, tree across; both directions of the message.
+Forms chain_tree(const S& s, bool both) {
+  const double depth = levels(s.domains) + s.places - 1;
+  Form form{both ? "tree reduce" : "tree broadcast", depth};
+  form.up = s.places > 1 ? 1 : 0;
+  form.nic = s.domains > 1 ? 1 / s.nics : 0;
+  form.up_hops = s.places - 1;
+  form.out_hops = levels(s.domains);
+  form.depth = depth;
+  Forms forms{form};
+  if (both) forms.push_back(form), forms.back().name = "tree broadcast";
+  return without_empty(forms);
+}
+
+// log2(n) exchanges; `volume` S moved in all by a rank, `out` of it across domains.
+Forms doubling(const S& s, const char* name, double steps, double up, double out) {
+  Form form{name, steps};
+  form.up = s.places > 1 ? up : 0;
+  form.nic = s.domains > 1 ? out * s.places / s.nics : 0;
+  form.out_hops = s.domains > 1 ? levels(s.domains) * steps / std::max(1.0, levels(s.ranks)) : 0;
+  form.up_hops = steps - form.out_hops;
+  return without_empty({form});
+}
+
+Forms exchange(const S& s, const char* name, double steps, bool rail_aligned) {
+  const double outside = (s.ranks - s.places) / s.ranks, inside = (s.places - 1) / s.ranks;
+  Form form{name, steps};
+  form.nic = outside * s.places / s.nics;
+  // Rail-aligned: all but one rail's share crosses the domain first.
+  form.up = inside + (rail_aligned ? outside * (s.places - 1) / s.places : 0);
+  form.out_hops = s.domains > 1 ? steps : 0;
+  form.up_hops = s.domains > 1 && !rail_aligned ? 0 : steps;
+  form.crosses = true;
+  return without_empty({form});
+}
+
+// Every rank sends S to one other, in another domain where there is one.
+Forms one_message(const S& s, const char* name) {
+  Form form{name, 1, s.domains > 1 ? 0.0 : 1.0, s.domains > 1 ? s.places / s.nics : 0};
+  form.out_hops = s.domains > 1 ? 1 : 0;
+  form.up_hops = 1 - form.out_hops;
+  form.crosses = true;
+  return without_empty({form});
+}
+
+Forms forms_of(const S& s, CollectiveKind kind, const std::string& algorithm) {
+  const double n = s.ranks;
+  switch (kind) {
+    case CollectiveKind::kAllReduce:
+      if (algorithm == "ring") return without_empty(flat_ring(s, 2));
+      if (algorithm == "hierarchical") return hierarchical(s, 2, true, true);
+      if (algorithm == "nvls_ring") return nvls(s, {ring_across(s, 2)});
+      if (algorithm == "nvls_tree") return nvls(s, {tree_across(s, "tree reduce"), tree_across(s, "tree broadcast")});
+      if (algorithm == "tree") return chain_tree(s, true);
+      // Partners at distance p, 2p, ... lie outside: each domain-crossing round moves what is left of the buffer.
+      if (algorithm == "halving_doubling")
+        return doubling(s, "halving-doubling", 2 * levels(n), 2 * (n - 1) / n, 2 * (s.domains - 1) / n);
+      if (algorithm == "recursive_doubling")
+        return doubling(s, "recursive doubling", levels(n), levels(s.places), levels(s.domains));
+      return {};
+    case CollectiveKind::kAllGather:
+      return algorithm == "ring" ? without_empty(flat_ring(s, 1)) : hierarchical(s, 1, false, true);
+    case CollectiveKind::kReduceScatter:
+      return algorithm == "ring" ? without_empty(flat_ring(s, 1)) : hierarchical(s, 1, true, false);
+    case CollectiveKind::kAllToAll:
+      return exchange(s, "exchange", algorithm == "pairwise" ? n - 1 : 1, algorithm == "rail_aligned");
+    case CollectiveKind::kBroadcast: {
+      if (algorithm == "tree") return chain_tree(s, false);
+      Forms forms = flat_ring(s, 1);
+      forms[0] = {"chain", n - 1, s.places > 1 ? 1.0 : 0.0, s.domains > 1 ? 1 / s.nics : 0, forms[0].up_hops, forms[0].out_hops};
+      forms[0].depth = n - 1;
+      return without_empty(forms);
+    }
+    case CollectiveKind::kSendRecv:
+    case CollectiveKind::kPermutation:
+    case CollectiveKind::kShift:
+    case CollectiveKind::kBisection:
+      return one_message(s, "exchange");
+    case CollectiveKind::kIncast:
+      return {};  // depends on the fan-in
+  }
+  return {};
+}
+
+Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, CollectiveKind kind, const Constants& constants,
+                            double payload_share) {
+  const bool pair = form.crosses;
+  const double up_share = form.nvls ? constants.nvls_scale_up : pair ? constants.pair_scale_up : constants.ring_scale_up;
+  const double out_share = payload_share * (pair ? constants.pair_scale_out : constants.ring_scale_out);
+  if (form.nvls && up_share <= 0)
+    return input_error("no in-network reduction on this GPU generation", constants.generation, "use algorithm tree or ring");
+  const double up = form.up > 0 ? bits * form.up / s.scale_up_rate : 0;
+  const double nic = form.nic > 0 ? bits * form.nic / s.nic_rate : 0;
+  PhaseCost cost;
+  cost.name = form.name;
+  cost.steps = static_cast<std::uint64_t>(form.steps);
+  cost.uses_nic = nic > 0;
+  cost.data.ideal = nic > 0 ? nic : up;
+  cost.data.scale_up = std::max(0.0, up - cost.data.ideal);
+  const double shared = std::max(up / up_share, nic / out_share);
+  cost.data.protocol = shared - cost.data.ideal - cost.data.scale_up;
+  if (form.crosses)
+    cost.data.oversubscription = std::max(0.0, nic / out_share * s.oversubscription * s.leaving - shared);
+  cost.scale_up_hops = form.up_hops;
+  cost.scale_out_hops = form.out_hops;
+  cost.path_seconds = form.out_hops * s.path_seconds;
+  cost.depth = static_cast<std::uint64_t>(form.depth);
+  cost.overlap_group = form.group;
+  cost.stage = form.stage;
+  cost.binding_tier = cost.data.oversubscription > 0 ? "fabric" : nic / out_share >= up / up_share ? "host" : "scale-up";
+  return cost;
+}
+
+}  // namespace
+
+AnalyticShape analytic_shape(const Topology& topology, std::uint32_t group_size, std::uint32_t stride) {
+  const FabricSpec& spec = topology.spec();
+  const double domain = spec.hosts.scale_up.domain_gpus;
+  AnalyticShape s;
+  s.ranks = group_size;
+  s.places = std::max(1.0, std::min<double>(group_size, std::floor(domain / stride)));
+  s.domains = s.ranks / s.places;
+  s.nics = std::max(1.0, s.places * spec.hosts.nics / spec.hosts.gpus);
+  s.scale_up_rate = static_cast<double>(spec.hosts.scale_up.rate_per_gpu.bits_per_second);
+  s.nic_rate = static_cast<double>(spec.hosts.nic_rate.bits_per_second);
+  const double tiers = topology.switch_count(NodeKind::kCore) > 0 ? 3 : topology.switch_count(NodeKind::kSpine) > 0 ? 2 : 1;
+  s.path_seconds = (2 * tiers - 1) * spec.switches.latency.seconds() + 2 * spec.links.host.delay.seconds() +
+                   (tiers > 1 ? 2 * spec.links.leaf_spine.delay.seconds() : 0) +
+                   (tiers > 2 ? 2 * spec.links.spine_core.delay.seconds() : 0);
+  s.oversubscription = std::max(1.0, spec.topology.leaf_oversubscription) *
+                       (tiers > 2 ? std::max(1.0, spec.topology.spine_oversubscription) : 1.0);
+  s.leaving = s.domains > 1 ? 1 : 0;
+  return s;
+}
+
+Expected<ScheduleCost> analytic_cost(const AnalyticShape& shape, CollectiveKind kind, const std::string& algorithm,
+                                     Bytes reference, const Constants& constants, double payload_share) {
+  ScheduleCost cost;
+  cost.reference = reference;
+  cost.algorithm = algorithm;
+  cost.shards = static_cast<std::uint32_t>(shape.places);
+  const Forms forms = forms_of(shape, kind, algorithm);
+  if (forms.empty() && shape.ranks > 1)
+    return input_error("no closed form", std::string(name_of(kind)) + " by " + algorithm, "use --backend fluid");
+  for (const Form& form : forms) {
+    cost.simple_only = cost.simple_only || form.nvls;
+    auto phase = cost_of(form, shape, 8.0 * static_cast<double>(reference.count), kind, constants, payload_share);
+    if (!phase) return tl::unexpected(phase.error());
+    cost.phases.push_back(std::move(*phase));
+  }
+  return cost;
+}
+
+Expected<Measurement> AnalyticBackend::run(const Topology& topology, const ScheduleFactory& schedule,
+                                           const std::vector<Bytes>& sizes, const RunOptions& options) {
+  Measurement m;
+  m.provenance = {"analytic", std::string(kVersion), topology.spec().name, spec_digest(topology.spec()), options.seed, {}};
+  const TransportSpec& t = topology.spec().transport;
+  const double payload = constants_.count_headers ? static_cast<double>(t.mtu) / (t.mtu + t.header_bytes) : 1.0;
+  for (const Bytes size : sizes) {
+    auto wanted = schedule(size, "");
+    if (!wanted) return tl::unexpected(wanted.error());
+    // Packed or strided: how far apart the first two members of a group sit.
+    const auto gpu_of = [&](std::uint32_t r) { return wanted->gpu_of ? wanted->gpu_of(Rank{r}).value : r; };
+    const std::uint32_t next = wanted->second_member.value;
+    const std::uint32_t stride = wanted->group_size < 2 ? 1 : std::max(gpu_of(next), gpu_of(0)) - std::min(gpu_of(next), gpu_of(0));
+    const AnalyticShape shape = analytic_shape(topology, wanted->group_size, std::max(1U, stride));
+    auto cost = analytic_cost(shape, wanted->collective, wanted->algorithm, Bytes{1LL << 30}, constants_, payload);
+    if (!cost) return tl::unexpected(cost.error());
+    m.collective = name_of(wanted->collective);
+    m.algorithm = wanted->algorithm;
+    m.ranks = wanted->ranks;
+    m.group_size = wanted->group_size;
+    m.operations.push_back(price(*cost, size, wanted->collective, wanted->group_size, constants_));
+  }
+  m.notes.push_back("closed form: equal paths are shared perfectly; --backend fluid routes and hashes every transfer");
+  return m;
+}
+
+}  // namespace weft

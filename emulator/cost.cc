@@ -1,0 +1,152 @@
+#include "emulator/cost.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <map>
+#include <utility>
+
+namespace weft {
+namespace {
+
+// What one protocol makes of a schedule; seconds.
+struct Priced {
+  DataTime data;       // scaled, overlap taken off
+  double latency = 0;  // hops, path and pipeline fill
+  double base = 0;
+  double slower_data = 0;  // data time that the protocol's bandwidth share adds
+  std::vector<PhaseTime> phases;
+  std::string binding_tier;
+  [[nodiscard]] double total() const { return data.total() + slower_data + latency + base; }
+};
+
+void add_scaled(DataTime& to, const DataTime& from, double factor) {
+  to.ideal += from.ideal * factor;
+  to.scale_up += from.scale_up * factor;
+  to.protocol += from.protocol * factor;
+  to.oversubscription += from.oversubscription * factor;
+  to.failures += from.failures * factor;
+  to.hash_collisions += from.hash_collisions * factor;
+}
+
+double chunk_count(const ScheduleCost& cost, Bytes size, const Constants& constants) {
+  if (constants.pipeline_chunk.count == 0) return std::numeric_limits<double>::infinity();
+  const double shard = static_cast<double>(size.count) / cost.shards;
+  return std::max(1.0, shard / static_cast<double>(constants.pipeline_chunk.count));
+}
+
+// Share of its data time with which each phase enters: 1 for the slowest stage of its overlap group, 1 / chunks for
+// the other stages.
+std::vector<double> overlap_factors(const ScheduleCost& cost, double chunks) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, double> stage_seconds;
+  for (const PhaseCost& p : cost.phases)
+    if (p.overlap_group > 0) stage_seconds[{p.overlap_group, p.stage}] += p.data.total();
+  std::map<std::uint32_t, std::pair<double, std::uint32_t>> slowest;  // group -> seconds, stage
+  for (const auto& [key, seconds] : stage_seconds) {
+    auto [it, fresh] = slowest.try_emplace(key.first, seconds, key.second);
+    if (!fresh && seconds > it->second.first) it->second = {seconds, key.second};
+  }
+  std::vector<double> factors;
+  for (const PhaseCost& p : cost.phases) {
+    const bool hidden = p.overlap_group > 0 && slowest.at(p.overlap_group).second != p.stage;
+    factors.push_back(hidden ? 1.0 / chunks : 1.0);
+  }
+  return factors;
+}
+
+double hop_seconds(const PhaseCost& p, const ProtocolConstants& protocol, const Constants& constants) {
+  return p.scale_up_hops * protocol.scale_up_step.seconds() + p.scale_out_hops * protocol.scale_out_step.seconds() +
+         (constants.count_path_delay ? p.path_seconds : 0.0);
+}
+
+Priced price_with(const ScheduleCost& cost, Bytes size, const Constants& constants, const ProtocolConstants& protocol) {
+  const double chunks = chunk_count(cost, size, constants);
+  const double growth = static_cast<double>(size.count) / static_cast<double>(cost.reference.count);
+  const std::vector<double> factors = overlap_factors(cost, chunks);
+  bool any_nic = false;
+  for (const PhaseCost& p : cost.phases) any_nic = any_nic || p.uses_nic;
+  Priced out;
+  out.base = protocol.base.seconds();
+  double longest = -1;
+  for (std::size_t i = 0; i < cost.phases.size(); ++i) {
+    const PhaseCost& p = cost.phases[i];
+    DataTime data = p.data;
+    // Where the message crosses NICs, time in the domain is what the domain costs, not part of the ideal.
+    if (any_nic && !p.uses_nic) data.scale_up += std::exchange(data.ideal, 0.0);
+    add_scaled(out.data, data, factors[i] * growth);
+    const double alone = p.data.total() * growth / protocol.bandwidth;
+    const double fill = p.depth > 1 ? static_cast<double>(p.depth - 1) * alone / chunks : 0.0;
+    const double hops = hop_seconds(p, protocol, constants);
+    out.latency += fill + hops;
+    out.phases.push_back({p.name, p.steps, alone + fill + hops});
+    if (factors[i] == 1.0 && alone > longest) {
+      longest = alone;
+      out.binding_tier = p.binding_tier;
+    }
+  }
+  out.slower_data = out.data.total() * (1.0 / protocol.bandwidth - 1.0);
+  return out;
+}
+
+std::string sentence_of(const Why& why) {
+  struct Cause {
+    std::string_view name;
+    double share;
+  };
+  std::array causes{Cause{"hash collisions", why.hash_collisions}, Cause{"oversubscription", why.oversubscription},
+                    Cause{"the scale-up domain", why.scale_up},    Cause{"latency of the steps", why.latency},
+                    Cause{"protocol overhead", why.protocol},      Cause{"failed or slow links", why.failures}};
+  std::stable_sort(causes.begin(), causes.end(), [](const Cause& a, const Cause& b) { return a.share > b.share; });
+  std::string text = fmt::format("{:.1f} % of the ideal", 100 * why.ideal_share);
+  for (const Cause& cause : causes)
+    if (cause.share >= 0.005) text += fmt::format(", {} costs {:.1f} %", cause.name, 100 * cause.share);
+  if (!why.binding_tier.empty()) text += fmt::format("; {} binds", why.binding_tier);
+  return text;
+}
+
+Why why_of(const Priced& priced) {
+  Why why;
+  const double total = priced.total();
+  why.binding_tier = priced.binding_tier;
+  if (total > 0) {
+    why.ideal_share = priced.data.ideal / total;
+    why.hash_collisions = priced.data.hash_collisions / total;
+    why.oversubscription = priced.data.oversubscription / total;
+    why.scale_up = priced.data.scale_up / total;
+    why.failures = priced.data.failures / total;
+    why.protocol = (priced.data.protocol + priced.slower_data) / total;
+    why.latency = (priced.latency + priced.base) / total;
+  }
+  why.sentence = sentence_of(why);
+  return why;
+}
+
+}  // namespace
+
+Operation price(const ScheduleCost& cost, Bytes size, CollectiveKind kind, std::uint32_t ranks,
+                const Constants& constants) {
+  WEFT_CHECK(cost.reference.count > 0);
+  const ProtocolConstants* best_protocol = nullptr;
+  Priced best;
+  for (const ProtocolConstants& protocol : constants.protocols) {
+    if (cost.simple_only && &protocol != &constants.protocols.back()) continue;
+    Priced priced = price_with(cost, size, constants, protocol);
+    if (best_protocol != nullptr && priced.total() >= best.total()) continue;
+    best = std::move(priced);
+    best_protocol = &protocol;
+  }
+  Operation op;
+  op.size = size;
+  op.algorithm = cost.algorithm;
+  op.protocol = best_protocol->name;
+  op.time = Duration::from_seconds(best.total());
+  if (op.time.picoseconds > 0) op.algbw = static_cast<double>(size.count) / best.total() / 1e9;
+  op.busbw = op.algbw * bus_bandwidth_factor(kind, ranks);
+  op.phases = std::move(best.phases);
+  op.why = why_of(best);
+  return op;
+}
+
+}  // namespace weft

@@ -1,0 +1,203 @@
+#include "emulator/fluid/loads.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <string>
+
+#include "topologies/clos.h"
+
+namespace weft {
+namespace {
+
+constexpr std::array<std::string_view, 4> kTierNames{"scale-up", "host", "leaf-spine", "spine-core"};
+
+// Tier and direction as one index: 2 * tier + down.
+std::size_t class_of(const Topology& topology, LinkId link) {
+  return 2 * static_cast<std::size_t>(topology.tier(link)) + (link.value & 1U);
+}
+std::string class_name(std::size_t index) {
+  return std::string(kTierNames[index / 2]) + (index % 2 == 0 ? " up" : " down");
+}
+
+// Adds `amount(variable) x weight` of every entry to the links behind its resource.
+template <typename Amount>
+std::vector<double> spread_over_links(const FlowSet& flows, const Router& router, std::uint32_t links, Amount amount) {
+  std::vector<double> of_resource(router.resource_count(), 0.0);
+  const MaxMinArrays& arrays = flows.arrays;
+  for (std::size_t v = 0; v + 1 < arrays.offsets.size(); ++v) {
+    const double value = amount(v);
+    for (std::uint32_t e = arrays.offsets[v]; e < arrays.offsets[v + 1]; ++e)
+      of_resource[arrays.resources[e]] += arrays.weights.empty() ? value : value * arrays.weights[e];
+  }
+  std::vector<double> of_link(of_resource.begin(), of_resource.begin() + links);
+  for (std::uint32_t r = links; r < router.resource_count(); ++r) {
+    if (of_resource[r] == 0.0) continue;
+    const std::uint32_t size = router.pool_size(r);
+    for (std::uint32_t i = 0; i < size; ++i) of_link[router.pool_link(r, i).value] += of_resource[r] / size;
+  }
+  return of_link;
+}
+
+double rate_of(const Topology& topology, LinkId link) {
+  return static_cast<double>(topology.rate(link).bits_per_second);
+}
+
+// The rate of a healthy link of each tier: the largest seen.
+std::array<double, 4> nominal_rates(const Topology& topology) {
+  std::array<double, 4> nominal{};
+  for (std::uint32_t l = 0; l < topology.link_count(); l += 2) {
+    double& rate = nominal[static_cast<std::size_t>(topology.tier(LinkId{l}))];
+    rate = std::max(rate, rate_of(topology, LinkId{l}));
+  }
+  return nominal;
+}
+
+struct PoolSums {
+  std::vector<double> bits, live, healthy;  // capacity in bits/s
+};
+
+PoolSums sum_pools(const Topology& topology, const LinkPools& pools, const std::vector<double>& bits,
+                   const TierShares& shares) {
+  const std::array<double, 4> nominal = nominal_rates(topology);
+  const bool uniform = topology.spec().topology.kind != TopologyKind::kExplicit;
+  PoolSums sums{std::vector<double>(pools.count(), 0.0), std::vector<double>(pools.count(), 0.0),
+                std::vector<double>(pools.count(), 0.0)};
+  for (std::uint32_t l = topology.first_fabric_link(); l < topology.link_count(); ++l) {
+    const LinkId link{l};
+    const LinkTier tier = topology.tier(link);
+    const std::uint32_t pool = pools.of(link);
+    const double live = rate_of(topology, link) * shares.of(tier);
+    sums.bits[pool] += bits[l];
+    sums.live[pool] += live;
+    // Links of an explicit fabric may differ by design: no telling what failed.
+    sums.healthy[pool] += uniform ? nominal[static_cast<std::size_t>(tier)] * shares.of(tier) : live;
+  }
+  return sums;
+}
+
+}  // namespace
+
+LinkPools::LinkPools(const Topology& topology) : topology_(topology) {
+  if (const auto* clos = dynamic_cast<const ClosTopology*>(&topology)) {
+    leaf_pools_ = 2 * clos->shape().planes * clos->shape().leaves();
+    count_ = leaf_pools_ + 2 * clos->shape().planes * clos->shape().blocks;
+  } else {
+    leaf_pools_ = 2 * topology.switch_count(NodeKind::kLeaf);
+    count_ = leaf_pools_ + 2 * topology.switch_count(NodeKind::kSpine);
+  }
+}
+
+std::uint32_t LinkPools::of(LinkId link) const {
+  const bool down = (link.value & 1U) != 0;
+  const LinkEnds ends = topology_.ends(link);
+  const std::uint32_t lower = down ? ends.to.index : ends.from.index;
+  if (topology_.tier(link) == LinkTier::kLeafSpine) return 2 * lower + (down ? 1U : 0U);
+  std::uint32_t block = lower;  // an explicit fabric: each spine for itself
+  if (const auto* clos = dynamic_cast<const ClosTopology*>(&topology_)) block = lower / clos->shape().spines;
+  return leaf_pools_ + 2 * block + (down ? 1U : 0U);
+}
+
+std::vector<double> link_bits(const FlowSet& flows, const Router& router, std::uint32_t links) {
+  return spread_over_links(flows, router, links, [&](std::size_t v) { return flows.work[v]; });
+}
+
+std::vector<double> link_flows(const FlowSet& flows, const Router& router, std::uint32_t links) {
+  return spread_over_links(flows, router, links, [](std::size_t) { return 1.0; });
+}
+
+DataTime explain_time(const Topology& topology, const LinkPools& pools, const std::vector<double>& bits,
+                      const TierShares& shares, double seconds, std::string& tier) {
+  double nic = 0, gpu = 0, shared = 0, worst = 0;
+  std::size_t worst_class = 0;
+  for (std::uint32_t l = 0; l < topology.link_count(); ++l) {
+    if (bits[l] == 0.0) continue;
+    const LinkId link{l};
+    const double drain = bits[l] / rate_of(topology, link);
+    const double payload_drain = drain / shares.of(topology.tier(link));
+    if (payload_drain > worst) {
+      worst = payload_drain;
+      worst_class = class_of(topology, link);
+    }
+    if (l >= topology.first_fabric_link()) continue;
+    (l >= topology.first_host_link() ? nic : gpu) = std::max(l >= topology.first_host_link() ? nic : gpu, drain);
+    shared = std::max(shared, payload_drain);
+  }
+  tier = class_name(worst_class);
+  const PoolSums sums = sum_pools(topology, pools, bits, shares);
+  double pooled_healthy = shared, pooled_live = shared;
+  for (std::uint32_t p = 0; p < pools.count(); ++p) {
+    if (sums.bits[p] == 0.0) continue;
+    pooled_healthy = std::max(pooled_healthy, sums.bits[p] / sums.healthy[p]);
+    pooled_live = std::max(pooled_live, sums.bits[p] / sums.live[p]);
+  }
+  DataTime time;
+  time.ideal = nic > 0 ? nic : gpu;
+  time.scale_up = std::max(gpu, time.ideal) - time.ideal;
+  time.protocol = shared - time.ideal - time.scale_up;
+  time.oversubscription = pooled_healthy - shared;
+  time.failures = pooled_live - pooled_healthy;
+  time.hash_collisions = std::max(0.0, seconds - pooled_live);
+  return time;
+}
+
+std::vector<TierUse> tier_uses(const Topology& topology, const std::vector<double>& bits, double seconds) {
+  std::array<TierUse, 8> uses{};
+  for (std::uint32_t l = 0; l < topology.link_count(); ++l) {
+    const double rate = rate_of(topology, LinkId{l});
+    if (rate == 0.0) continue;
+    const double use = seconds > 0 ? bits[l] / (rate * seconds) : 0.0;
+    TierUse& tier = uses[class_of(topology, LinkId{l})];
+    tier.min = tier.links == 0 ? use : std::min(tier.min, use);
+    tier.max = std::max(tier.max, use);
+    tier.mean += use;
+    ++tier.links;
+  }
+  std::vector<TierUse> out;
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    if (uses[i].links == 0) continue;
+    uses[i].tier = class_name(i);
+    uses[i].mean /= static_cast<double>(uses[i].links);
+    out.push_back(uses[i]);
+  }
+  return out;
+}
+
+std::vector<HotLink> hottest_links(const Topology& topology, const std::vector<double>& bits,
+                                   const std::vector<double>& flows, double seconds, std::size_t count) {
+  std::vector<std::pair<double, std::uint32_t>> order;  // minus utilisation, link
+  for (std::uint32_t l = 0; l < topology.link_count(); ++l)
+    if (bits[l] > 0.0) order.emplace_back(-bits[l] / (rate_of(topology, LinkId{l}) * seconds), l);
+  count = std::min(count, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end());
+  std::vector<HotLink> hot;
+  for (std::size_t i = 0; i < count; ++i) {
+    const LinkId link{order[i].second};
+    hot.push_back({topology.name(link), -order[i].first, flows[link.value]});
+  }
+  return hot;
+}
+
+double max_mean_ratio(const Topology& topology, const std::vector<double>& flows) {
+  std::array<double, 8> sum{}, most{}, used{};
+  for (std::uint32_t l = topology.first_fabric_link(); l < topology.link_count(); ++l) {
+    if (flows[l] == 0.0) continue;
+    const std::size_t c = class_of(topology, LinkId{l});
+    sum[c] += flows[l];
+    most[c] = std::max(most[c], flows[l]);
+    used[c] += 1;
+  }
+  double ratio = 1;
+  for (std::size_t c = 0; c < sum.size(); ++c)
+    if (used[c] > 0) ratio = std::max(ratio, most[c] / (sum[c] / used[c]));
+  return ratio;
+}
+
+double jain_index(const std::vector<double>& values) {
+  const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+  double squares = 0;
+  for (const double v : values) squares += v * v;
+  return squares == 0.0 ? 1.0 : sum * sum / (static_cast<double>(values.size()) * squares);
+}
+
+}  // namespace weft

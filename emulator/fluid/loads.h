@@ -1,0 +1,54 @@
+// Loads: what each directed link carried, and what that says of the fabric.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "emulator/cost.h"
+#include "emulator/fluid/flows.h"
+#include "fabric/measurement.h"
+#include "topologies/routing.h"
+
+namespace weft {
+
+// Share of a link's rate that payload of a phase may use, by LinkTier.
+struct TierShares {
+  double scale_up = 1, scale_out = 1;
+  [[nodiscard]] double of(LinkTier tier) const { return tier == LinkTier::kScaleUp ? scale_up : scale_out; }
+};
+
+// Links that share a load evenly when hashing is perfect: all uplinks (or downlinks) of a leaf, of a block of
+// leaves. Scale-up and host links are pools of one.
+class LinkPools {
+ public:
+  explicit LinkPools(const Topology& topology);
+  [[nodiscard]] std::uint32_t count() const { return count_; }
+  [[nodiscard]] std::uint32_t of(LinkId link) const;
+
+ private:
+  const Topology& topology_;
+  std::uint32_t leaf_pools_ = 0, count_ = 0;
+};
+
+// Bits that crossed each directed link in one step of one phase. O(entries + links).
+[[nodiscard]] std::vector<double> link_bits(const FlowSet& flows, const Router& router, std::uint32_t links);
+// Transfers (single paths) that crossed each directed link; sprayed ones by their share.
+[[nodiscard]] std::vector<double> link_flows(const FlowSet& flows, const Router& router, std::uint32_t links);
+
+// Splits the time that the flows took (seconds) into its causes, from the drain times of the links that bits crossed.
+// `tier` gets the name of the tier whose links drain last.
+[[nodiscard]] DataTime explain_time(const Topology& topology, const LinkPools& pools, const std::vector<double>& bits,
+                                    const TierShares& shares, double seconds, std::string& tier);
+
+// Per tier and direction, over live links. `seconds` of the whole operation.
+[[nodiscard]] std::vector<TierUse> tier_uses(const Topology& topology, const std::vector<double>& bits, double seconds);
+// The `count` links with the highest utilisation, ties by id.
+[[nodiscard]] std::vector<HotLink> hottest_links(const Topology& topology, const std::vector<double>& bits,
+                                                 const std::vector<double>& flows, double seconds, std::size_t count);
+// Highest over fabric tiers of (flows on the fullest link / mean flows over the tier's links in use); 1 where no
+// fabric link is used. IETF draft, AI fabric benchmarking: MMR.
+[[nodiscard]] double max_mean_ratio(const Topology& topology, const std::vector<double>& flows);
+// (sum x)^2 / (n sum x^2), Jain 1984; 1 for an empty list.
+[[nodiscard]] double jain_index(const std::vector<double>& values);
+
+}  // namespace weft

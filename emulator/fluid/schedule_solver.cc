@@ -1,0 +1,232 @@
+#include "emulator/fluid/schedule_solver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "emulator/fluid/aggregate.h"
+#include "emulator/fluid/completion.h"
+#include "emulator/fluid/flows.h"
+
+namespace weft {
+namespace {
+
+bool point_to_point(CollectiveKind kind) {
+  return kind != CollectiveKind::kAllReduce && kind != CollectiveKind::kAllGather &&
+         kind != CollectiveKind::kReduceScatter && kind != CollectiveKind::kBroadcast;
+}
+
+TierShares shares_of(const Constants& c, const FabricSpec& spec, CollectiveKind kind, Via via) {
+  const double payload =
+      c.count_headers ? static_cast<double>(spec.transport.mtu) / (spec.transport.mtu + spec.transport.header_bytes)
+                      : 1.0;
+  const bool nvls = via == Via::kScaleUpReduce || via == Via::kScaleUpMulticast;
+  const bool pair = point_to_point(kind);
+  return {nvls   ? c.nvls_scale_up
+          : pair ? c.pair_scale_up
+                 : c.ring_scale_up,
+          payload * (pair ? c.pair_scale_out : c.ring_scale_out)};
+}
+
+// A lockstep lane passes all its hops in turn: each step costs their mean. Elsewhere the slowest hop counts.
+void add_hops(const Phase& phase, const HopSums& hops, PhaseCost& cost) {
+  const double steps = static_cast<double>(phase.move_steps());
+  const double edges = static_cast<double>(std::max<std::uint64_t>(1, hops.edges));
+  if (phase.coupling == Coupling::kLockstep) {
+    cost.scale_up_hops = steps * static_cast<double>(hops.scale_up_edges) / edges;
+    cost.scale_out_hops = steps * static_cast<double>(hops.scale_out_edges) / edges;
+    cost.path_seconds = steps * hops.scale_out_delay_sum / edges;
+  } else {
+    const bool out = hops.scale_out_edges > 0;
+    cost.scale_out_hops = out ? steps : 0;
+    cost.scale_up_hops = !out || hops.proxied ? steps : 0;
+    cost.path_seconds = steps * hops.scale_out_delay_max;
+  }
+}
+
+void accumulate(DataTime& to, const DataTime& from, double weight) {
+  to.ideal += weight * from.ideal;
+  to.scale_up += weight * from.scale_up;
+  to.protocol += weight * from.protocol;
+  to.oversubscription += weight * from.oversubscription;
+  to.failures += weight * from.failures;
+  to.hash_collisions += weight * from.hash_collisions;
+}
+
+void accumulate_links(std::vector<double>& to, const std::vector<double>& from, double weight) {
+  for (std::size_t l = 0; l < to.size(); ++l) to[l] += weight * from[l];
+}
+
+}  // namespace
+
+Expected<SolvedSchedule> ScheduleSolver::solve(const Schedule& schedule) {
+  schedule_ = &schedule;
+  longest_ = -1;
+  out_ = {};
+  out_.cost.reference = schedule.size;
+  out_.cost.algorithm = schedule.algorithm;
+  out_.cost.shards = std::min(schedule.group_size, topology_.spec().hosts.scale_up.domain_gpus);
+  out_.bits.assign(topology_.link_count(), 0.0);
+  out_.flows.assign(topology_.link_count(), 0.0);
+  for (const Phase& phase : schedule.phases) {
+    if (phase.via == Via::kScaleUpReduce || phase.via == Via::kScaleUpMulticast) out_.cost.simple_only = true;
+    if (phase.edge_count == 0 || phase.repeat == 0) continue;
+    auto done = solve_phase(phase);
+    if (!done) return tl::unexpected(done.error());
+  }
+  return std::move(out_);
+}
+
+Expected<void> ScheduleSolver::solve_phase(const Phase& phase) {
+  const TierShares shares = shares_of(fluid_.constants, topology_.spec(), schedule_->collective, phase.via);
+  if (phase.edge_count > fluid_.max_transfers) return aggregate_phase(phase, shares);
+  const std::vector<std::uint64_t> steps = steps_to_solve(phase);
+  // Steps of one pattern need one solve; `weight` is how many steps each solved one stands for.
+  const double weight =
+      static_cast<double>(phase.coupling == Coupling::kLockstep ? 1 : phase.repeat) / static_cast<double>(steps.size());
+  std::vector<double> seconds;
+  Step total;
+  DataTime data;
+  std::string tier;
+  for (const std::uint64_t s : steps) {
+    report_progress(phase, seconds.size(), steps.size());
+    auto step = solve_step(phase, s, shares);
+    if (!step) return tl::unexpected(step.error());
+    const DataTime part = explain_time(topology_, pools_, step->bits, shares, step->seconds, tier);
+    accumulate(data, part, weight);
+    accumulate_links(out_.bits, step->bits, weight);
+    total.seconds += step->seconds * weight;
+    seconds.push_back(step->seconds);
+    total.hops = step->hops;
+    total.jain = step->jain;
+    total.flows = std::move(step->flows);
+  }
+  note_sampling(phase, seconds);
+  finish_phase(phase, total, data, tier);
+  return {};
+}
+
+std::vector<std::uint64_t> ScheduleSolver::steps_to_solve(const Phase& phase) const {
+  if (!phase.varying) return {0};
+  const std::uint64_t affordable =
+      std::max<std::uint64_t>(fluid_.sampled_steps, fluid_.max_transfers / (8 * phase.edge_count));
+  std::vector<std::uint64_t> steps;
+  if (phase.repeat <= affordable) {
+    for (std::uint64_t s = 0; s < phase.repeat; ++s) steps.push_back(s);
+    return steps;
+  }
+  // A stratified sample: one random step from each of equal parts of the phase.
+  std::mt19937_64 random(run_.seed);
+  for (std::uint64_t i = 0; i < fluid_.sampled_steps; ++i) {
+    const std::uint64_t first = phase.repeat * i / fluid_.sampled_steps;
+    const std::uint64_t last = phase.repeat * (i + 1) / fluid_.sampled_steps;
+    steps.push_back(first + random() % (last - first));
+  }
+  return steps;
+}
+
+Expected<ScheduleSolver::Step> ScheduleSolver::solve_step(const Phase& phase, std::uint64_t index,
+                                                          const TierShares& shares) {
+  auto flows = route_step(topology_, router_, *schedule_, phase, index, run_);
+  if (!flows) return tl::unexpected(flows.error());
+  Step step;
+  step.hops = flows->hops;
+  step.bits = link_bits(*flows, router_, topology_.link_count());
+  step.flows = link_flows(*flows, router_, topology_.link_count());
+  out_.counters["paths_routed"] += static_cast<double>(flows->paths);
+  out_.counters["variables"] += static_cast<double>(flows->work.size());
+  CompletionOptions options;
+  options.epsilon = fluid_.batch_epsilon;
+  options.threads = run_.threads;
+  options.cancelled = run_.cancelled;
+  options.fold = fluid_.fold;
+  auto finish = complete(flows->problem(capacity(shares)), flows->work, options);
+  if (!finish) return tl::unexpected(finish.error());
+  out_.counters["solves"] += static_cast<double>(finish->solves);
+  std::vector<double>& rates = flows->work;  // mean rate of each transfer, in place
+  for (std::size_t v = 0; v < rates.size(); ++v) {
+    step.seconds = std::max(step.seconds, finish->finish[v]);
+    const double bits = flows->transfer_bits.empty() ? rates[v] : flows->transfer_bits[v];
+    rates[v] = finish->finish[v] > 0 ? bits / finish->finish[v] : 0.0;
+  }
+  std::erase(rates, 0.0);
+  step.jain = jain_index(rates);
+  return step;
+}
+
+Expected<void> ScheduleSolver::aggregate_phase(const Phase& phase, const TierShares& shares) {
+  const auto* clos = dynamic_cast<const ClosTopology*>(&topology_);
+  if (clos == nullptr || schedule_->collective != CollectiveKind::kAllToAll)
+    return input_error("too many transfers in one step", fmt::format("{} in phase '{}'", phase.edge_count, phase.name),
+                       fmt::format("the limit is {}; use smaller groups (--group-size) or fewer ranks (--ranks)",
+                                   fluid_.max_transfers));
+  const std::int64_t n = schedule_->group_size;
+  auto loads = aggregate_all_to_all(*clos, *schedule_, phase.via, Bytes{(schedule_->size.count + n - 1) / n});
+  if (!loads) return tl::unexpected(loads.error());
+  Step total;
+  total.hops = loads->hops;
+  total.flows.assign(topology_.link_count(), 0.0);
+  std::string tier;
+  DataTime data = explain_time(topology_, pools_, loads->bits, shares, 0.0, tier);
+  total.seconds = data.total();
+  accumulate_links(out_.bits, loads->bits, 1.0);
+  out_.notes.push_back(fmt::format(
+      "{:.3g} transfers are added up link by link, hashing taken as even: a link carries {:.3g} single paths, so the "
+      "fullest lies at most about {:.2f} % above the mean",
+      static_cast<double>(phase.edge_count), loads->flows_per_link, 100 * loads->hash_excess));
+  finish_phase(phase, total, data, tier);
+  return {};
+}
+
+void ScheduleSolver::finish_phase(const Phase& phase, Step& total, const DataTime& data, const std::string& tier) {
+  PhaseCost cost;
+  cost.name = phase.name;
+  cost.steps = phase.move_steps();
+  cost.data = data;
+  cost.depth = phase.depth;
+  cost.overlap_group = phase.overlap_group;
+  cost.stage = phase.stage;
+  cost.uses_nic = total.hops.scale_out_edges > 0;
+  cost.binding_tier = tier;
+  add_hops(phase, total.hops, cost);
+  if (data.total() >= longest_ || out_.cost.phases.empty()) {
+    longest_ = data.total();
+    out_.flows = std::move(total.flows);
+    out_.jain = total.jain;
+  }
+  out_.cost.phases.push_back(std::move(cost));
+}
+
+void ScheduleSolver::note_sampling(const Phase& phase, const std::vector<double>& seconds) {
+  if (!phase.varying || seconds.size() == phase.repeat) return;
+  double mean = 0, squares = 0;
+  for (const double s : seconds) mean += s / static_cast<double>(seconds.size());
+  for (const double s : seconds) squares += (s - mean) * (s - mean);
+  const double count = static_cast<double>(seconds.size());
+  const double error = std::sqrt(squares / (count - 1) / count) / mean;
+  out_.notes.push_back(
+      fmt::format("phase '{}': {} of its {} steps were routed and solved, the rest taken as their mean; "
+                  "standard error of the mean {:.2f} %",
+                  phase.name, seconds.size(), phase.repeat, 100 * error));
+}
+
+const std::vector<double>& ScheduleSolver::capacity(const TierShares& shares) {
+  if (!capacity_.empty() && capacity_shares_.scale_up == shares.scale_up &&
+      capacity_shares_.scale_out == shares.scale_out)
+    return capacity_;
+  capacity_.resize(router_.resource_count());
+  for (std::uint32_t r = 0; r < capacity_.size(); ++r) {
+    const LinkId link = r < topology_.link_count() ? LinkId{r} : router_.pool_link(r, 0);
+    capacity_[r] = router_.capacity(r) * shares.of(topology_.tier(link));
+  }
+  capacity_shares_ = shares;
+  return capacity_;
+}
+
+void ScheduleSolver::report_progress(const Phase& phase, std::size_t done, std::size_t of) const {
+  if (run_.progress) run_.progress(phase.name, static_cast<double>(done), static_cast<double>(of));
+}
+
+}  // namespace weft

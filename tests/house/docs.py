@@ -1,0 +1,91 @@
+"""The documents tell the truth: README's commands run and print what it shows, docs/coverage.md names real tests."""
+import fnmatch
+import os
+import re
+import subprocess
+import unittest
+
+import readme
+import tree
+
+# Run whole by continuous integration, or too long for a test: here only that they exist and explain themselves.
+SCRIPTS = {"scripts/predict", "scripts/test", "scripts/validate", "scripts/bench", "scripts/setup",
+           "scripts/update-readme", "scripts/format"}
+# Not for this machine to run.
+ELSEWHERE = ("git clone", "cd ", "cmake ", "ctest ")
+
+
+def ctest_names():
+    run = subprocess.run(["ctest", "-N"], cwd=tree.BUILD, check=True, capture_output=True, text=True,
+                         stdin=subprocess.DEVNULL)
+    return re.findall(r"^\s*Test\s+#\d+: (\S.*)$", run.stdout, re.MULTILINE)
+
+
+def coverage_rows():
+    """(item, names of tests, source) of each row of docs/coverage.md; a test is named in backticks, ? is open."""
+    rows = []
+    for line in tree.text_of("docs/coverage.md").splitlines():
+        cells = [c.strip() for c in line.strip().strip("|").split("|")]
+        if line.startswith("|") and len(cells) == 3 and cells[0] != "item" and not set(cells[0]) <= set("-: "):
+            rows.append((cells[0], re.findall(r"`([^`]+)`", cells[1]), cells[2]))
+    return rows
+
+
+class Readme(unittest.TestCase):
+    maxDiff = None
+
+    def test_is_one_short_page(self):
+        self.assertLessEqual(tree.text_of("README.md").count("\n"), 120)
+
+    def test_scripts_it_names_explain_themselves(self):
+        named = {c.split()[0] for c in readme.commands() if c.startswith("scripts/")}
+        self.assertLessEqual(named, SCRIPTS)
+        for script in sorted(SCRIPTS):
+            with self.subTest(script):
+                run = subprocess.run([script, "--help"], cwd=tree.ROOT, check=False, capture_output=True, text=True,
+                                     stdin=subprocess.DEVNULL, timeout=60)
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertIn(script, run.stdout)
+
+    def test_commands_run(self):
+        weft = tree.weft_program()
+        if weft is None:
+            self.skipTest("the weft command is not built")
+        for command in readme.commands():
+            if command.split()[0] in SCRIPTS or command.startswith(ELSEWHERE):
+                continue
+            with self.subTest(command):
+                self.assertEqual(command.split()[0], "weft", "a command that no test knows how to run")
+                run = readme.run(command, weft)
+                self.assertEqual(run.returncode, 0, run.stderr)
+
+    def test_worked_example_is_what_weft_prints(self):
+        weft = tree.weft_program()
+        if weft is None:
+            self.skipTest("the weft command is not built")
+        self.assertEqual(readme.regenerated(weft), tree.text_of("README.md"), "run scripts/update-readme")
+
+
+class Coverage(unittest.TestCase):
+    maxDiff = None
+
+    def test_named_tests_exist(self):
+        names = ctest_names()
+        unknown = [f"{item}: {name}" for item, tests, _ in coverage_rows() for name in tests
+                   if not fnmatch.filter(names, name)]
+        self.assertEqual(unknown, [], "docs/coverage.md names tests that ctest does not have")
+
+    def test_every_item_has_a_test(self):
+        still_open = [item for item, tests, _ in coverage_rows() if not tests]
+        if still_open and os.environ.get("WEFT_COVERAGE_STRICT") != "1":
+            self.skipTest(f"{len(still_open)} items without a test yet: " + "; ".join(still_open)[:300])
+        self.assertEqual(still_open, [])
+
+    def test_links_between_documents_lead_somewhere(self):
+        broken = []
+        for path in tree.tracked_files():
+            if path.endswith(".md"):
+                for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", tree.text_of(path)):
+                    if not (tree.ROOT / path).parent.joinpath(target).exists():
+                        broken.append(f"{path}: {target}")
+        self.assertEqual(broken, [])

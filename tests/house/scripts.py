@@ -1,0 +1,77 @@
+"""The scripts, as far as they can run inside a test."""
+import importlib.machinery
+import importlib.util
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import tree
+
+JUNIT = """<testsuite>
+<testcase name="a.good" status="run"/>
+<testcase name="a.bad" status="fail"><failure message=""/><system-out>boom</system-out></testcase>
+<testcase name="a.google" status="notrun"><skipped message=""/><system-out>x.cc:7: Skipped
+needs 16 GiB
+</system-out></testcase>
+<testcase name="a.python" status="notrun"><skipped message=""/><system-out>ok (skipped 'no dot')</system-out></testcase>
+</testsuite>"""
+
+
+def run(*command):
+    return subprocess.run(command, cwd=tree.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          timeout=600)
+
+
+def bench_module():
+    loader = importlib.machinery.SourceFileLoader("bench", str(tree.ROOT / "scripts" / "bench"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench", loader))
+    loader.exec_module(module)
+    return module
+
+
+class Scripts(unittest.TestCase):
+    def test_setup_is_idempotent(self):
+        probe = run("dpkg-query", "-W", "-f=${db:Status-Status}", "g++") if pathlib.Path("/usr/bin/dpkg-query").exists() else None
+        if probe is None or probe.stdout != "installed":
+            self.skipTest("not a Debian machine that scripts/setup has prepared")
+        again = run("scripts/setup", "predict")
+        self.assertEqual((again.returncode, again.stderr), (0, "weft: set-up: nothing to install for predict\n"))
+
+    def test_setup_refuses_unknown_groups(self):
+        refused = run("scripts/setup", "everything")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("unknown group 'everything'; one of predict, test, validate", refused.stderr)
+
+    def test_unbuilt_engines_are_said_so(self):
+        for engine in ("packet", "verbs", "dpdk"):
+            refused = run("scripts/bench", engine)
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn(f"engine '{engine}' is not built yet", refused.stderr)
+        self.assertEqual(run("scripts/bench", "steam").returncode, 2)
+
+    def test_summary_counts_and_gives_reasons(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "light.xml").write_text(JUNIT, encoding="utf-8")
+            pathlib.Path(folder, "fuzz.txt").write_text("fuzz.spec passed\nfuzz.all skipped no clang\n", encoding="utf-8")
+            summary = run("python3", "scripts/summarize.py", folder)
+        self.assertEqual(summary.returncode, 1)
+        lines = summary.stdout.splitlines()
+        self.assertEqual(lines[-1], "2 passed, 1 failed, 3 skipped")
+        for line in ("failed: a.bad", "skipped: a.google: needs 16 GiB", "skipped: a.python: no dot",
+                     "skipped: fuzz.all: no clang"):
+            self.assertIn(line, lines)
+
+    def test_summary_fails_without_tests(self):
+        with tempfile.TemporaryDirectory() as folder:
+            summary = run("python3", "scripts/summarize.py", folder)
+        self.assertEqual((summary.returncode, summary.stdout.splitlines()[-1]), (1, "0 passed, 0 failed, 0 skipped"))
+
+    def test_bench_table_has_ratios(self):
+        bench = bench_module()
+        rows = bench.limited("sleep", ["python3", "-c", "import time; b = bytearray(64 << 20); time.sleep(0.2)"], 3, 10, 1)
+        self.assertTrue(0.02 <= rows[0]["ratio"] <= 1, rows)
+        self.assertTrue(0.0625 <= rows[1]["ratio"] <= 0.5, rows)
+        self.assertRegex(bench.table(rows), r"^figure +value +peer or limit +ratio\nsleep: time +\S+ s +limit 10 s +\S+")
+        with self.assertRaisesRegex(RuntimeError, "exit 2: .*bad input"):
+            bench.measure(["bash", "-c", "echo bad input >&2; exit 2"])

@@ -1,0 +1,135 @@
+#include <gtest/gtest.h>
+
+#include "tests/support/specs.h"
+#include "topologies/build.h"
+#include "topologies/clos.h"
+#include "topologies/explicit.h"
+
+namespace weft {
+namespace {
+
+using testing::fat_tree;
+
+std::string error_of(const FabricSpec& spec) {
+  auto built = build_topology(spec);
+  return built ? "no error" : built.error().text();
+}
+
+FailureSpec named(FailureTarget target, std::string name, double factor = 0.0) {
+  FailureSpec f;
+  f.target = target;
+  f.name = std::move(name);
+  f.rate_factor = factor;
+  return f;
+}
+
+TEST(Failures, NamedLinkDiesBothWays) {
+  FabricSpec s = fat_tree(8, 4, 2);
+  s.failures = {named(FailureTarget::kLink, "leaf1>spine0")};
+  const auto t = build_topology(s);
+  ASSERT_TRUE(t);
+  const LinkId link = *(*t)->find_link("leaf1>spine0");
+  EXPECT_EQ((*t)->rate(link), Rate{0});
+  EXPECT_EQ((*t)->rate(LinkId{link.value ^ 1U}), Rate{0});
+  const auto& clos = dynamic_cast<const ClosTopology&>(**t);
+  EXPECT_EQ(clos.deviating_cables().size(), 1U);
+  EXPECT_TRUE(clos.cable_dead(link.value / 2));
+}
+
+TEST(Failures, DegradedLinkKeepsAShareOfItsRate) {
+  FabricSpec s = fat_tree(8, 4, 2);
+  s.failures = {named(FailureTarget::kLink, "spine0>leaf1", 0.25)};
+  const auto t = build_topology(s);
+  EXPECT_EQ((*t)->rate(*(*t)->find_link("leaf1>spine0")), Rate::gbps(100));
+}
+
+TEST(Failures, DeadSwitchIsAllItsCables) {
+  FabricSpec s = fat_tree(8, 4, 2);
+  s.failures = {named(FailureTarget::kSwitch, "leaf2")};
+  const auto t = build_topology(s);
+  EXPECT_EQ(dynamic_cast<const ClosTopology&>(**t).deviating_cables().size(), 4U);  // 2 hosts, 2 spines
+}
+
+TEST(Failures, FractionOfATierIsRounded) {
+  FabricSpec s = fat_tree(2048, 64, 2);
+  FailureSpec f;
+  f.link_tier = LinkTier::kLeafSpine;
+  f.fraction = 0.01;
+  s.failures = {f};
+  EXPECT_EQ(dynamic_cast<const ClosTopology&>(**build_topology(s)).deviating_cables().size(), 20U);
+  s.failures[0].seed = 2;
+  s.failures[0].target = FailureTarget::kSwitch;
+  s.failures[0].switch_tier = NodeKind::kSpine;
+  s.failures[0].fraction.reset();
+  s.failures[0].count = 3;
+  EXPECT_EQ(dynamic_cast<const ClosTopology&>(**build_topology(s)).deviating_cables().size(), 3U * 64);
+}
+
+TEST(Failures, UnknownNamesAreAnsweredWithTheNearest) {
+  FabricSpec s = fat_tree(8, 4, 2);
+  s.failures = {named(FailureTarget::kSwitch, "leef2")};
+  EXPECT_EQ(error_of(s), "failures: no such switch: 'leef2'; the nearest name is leaf2");
+  s.failures = {named(FailureTarget::kLink, "leaf2>spin1")};
+  EXPECT_EQ(error_of(s), "failures: no such link: 'leaf2>spin1'; the nearest name is leaf2>spine1");
+}
+
+TEST(Failures, MoreThanThereAreIsAnError) {
+  FabricSpec s = fat_tree(8, 4, 2);
+  FailureSpec f;
+  f.link_tier = LinkTier::kLeafSpine;
+  f.count = 9;
+  s.failures = {f};
+  EXPECT_EQ(error_of(s), "failures: count above the parts of the tier: '9'; tier leaf_spine has 8");
+  s.failures[0].link_tier = LinkTier::kSpineCore;
+  EXPECT_EQ(error_of(s), "failures: this fabric has no parts of the tier: 'spine_core'");
+}
+
+FabricSpec dumbbell() {
+  FabricSpec s = fat_tree(4, 64, 2);
+  s.topology.kind = TopologyKind::kExplicit;
+  s.topology.switches = {{"left", NodeKind::kLeaf}, {"right", NodeKind::kLeaf}, {"top", NodeKind::kSpine}};
+  s.topology.links = {{"host0.nic0", "left", {}, {}, 1},  {"host1.nic0", "left", {}, {}, 1},
+                      {"host2.nic0", "right", {}, {}, 1}, {"host3.nic0.port0", "right", {}, {}, 1},
+                      {"left", "top", {}, {}, 2},         {"top", "right", Rate::gbps(100), {}, 1}};
+  return s;
+}
+
+TEST(Explicit, LinksAndNeighboursByName) {
+  const auto t = build_topology(dumbbell());
+  ASSERT_TRUE(t) << t.error().text();
+  EXPECT_EQ((*t)->link_count(), 2U * (4 + 3));
+  for (std::uint32_t l = 0; l < (*t)->link_count(); ++l) EXPECT_EQ((*t)->find_link((*t)->name(LinkId{l})), LinkId{l});
+  EXPECT_EQ((*t)->rate(*(*t)->find_link("right>top")), Rate::gbps(100));
+  EXPECT_TRUE((*t)->find_link("left>top#1"));
+  EXPECT_FALSE((*t)->find_link("left>top#2"));
+  const auto& graph = dynamic_cast<const ExplicitTopology&>(**t);
+  EXPECT_EQ(graph.neighbours(*(*t)->find_node("left")).size(), 4U);
+}
+
+TEST(Explicit, DisconnectedFabricIsAnError) {
+  FabricSpec s = dumbbell();
+  s.topology.links.pop_back();
+  EXPECT_EQ(error_of(s),
+            "topology.links: the fabric is disconnected, no path from host0.nic0.port0: 'host2.nic0.port0'; a link "
+            "that joins the parts");
+}
+
+TEST(Explicit, BadListsAreErrors) {
+  FabricSpec s = dumbbell();
+  s.topology.links[0].b = "lefd";
+  EXPECT_EQ(error_of(s), "topology.links: no such switch or NIC port: 'lefd'; the nearest name is left");
+  s = dumbbell();
+  s.topology.links.erase(s.topology.links.begin());
+  EXPECT_EQ(error_of(s), "topology.links: a NIC port has no link: 'host0.nic0.port0'; a link from it to a leaf");
+  s = dumbbell();
+  s.topology.switches.push_back({"left", NodeKind::kSpine});
+  EXPECT_EQ(error_of(s), "topology.switches: the name is taken: 'left'; a name of its own for each switch");
+  s = dumbbell();
+  s.topology.links[0].b = "top";
+  EXPECT_EQ(
+      error_of(s),
+      "topology.links: these tiers do not meet: 'host0.nic0 - top'; hosts join leaves, leaves spines, spines cores");
+}
+
+}  // namespace
+}  // namespace weft
