@@ -106,4 +106,9 @@ Expected<Constants> constants_for(const FabricSpec& spec) {
                      "use --constants ideal, or a pair listed in docs/spec.md");
 }
 
+double payload_share(const FabricSpec& spec, const Constants& constants) {
+  const double mtu = spec.transport.mtu;
+  return constants.count_headers ? mtu / (mtu + spec.transport.header_bytes) : 1.0;
+}
+
 }  // namespace weft

@@ -43,4 +43,7 @@ struct Constants {
 // The constants of spec.hosts.gpu and spec.transport.kind. Errors: kInput for a generation without constants.
 [[nodiscard]] Expected<Constants> constants_for(const FabricSpec& spec);
 
+// Share of the NIC's rate that is payload: MTU / (MTU + headers), or 1 where headers do not count.
+[[nodiscard]] double payload_share(const FabricSpec& spec, const Constants& constants);
+
 }  // namespace weft

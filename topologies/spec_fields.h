@@ -79,6 +79,12 @@ struct Choices<CongestionControl> {
       std::pair{"none", CongestionControl::kNone}};
 };
 template <>
+struct Choices<TransportKind> {
+  static constexpr std::array kAll{std::pair{"roce", TransportKind::kRoce},
+                                   std::pair{"infiniband", TransportKind::kInfiniband},
+                                   std::pair{"efa", TransportKind::kEfa}};
+};
+template <>
 struct Choices<FailureTarget> {
   static constexpr std::array kAll{std::pair{"link", FailureTarget::kLink},
                                    std::pair{"switch", FailureTarget::kSwitch}};
@@ -247,6 +253,7 @@ void visit_routing(Visitor& v, Routing& r) {
 
 template <typename Visitor, typename Transport>
 void visit_transport(Visitor& v, Transport& t) {
+  v.value(Field{"kind", "wire and NIC family; with hosts.gpu picks the calibrated constants"}, t.kind);
   v.value(Field{"mtu", "RoCE path MTU, bytes of payload: 256, 512, 1024, 2048 or 4096 (InfiniBand specification)", 256,
                 4096},
           t.mtu);

@@ -168,7 +168,7 @@ Forms forms_of(const S& s, CollectiveKind kind, const std::string& algorithm) {
   return {};
 }
 
-Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, CollectiveKind kind, const Constants& constants,
+Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, const Constants& constants,
                             double payload_share) {
   const bool pair = form.crosses;
   const double up_share = form.nvls ? constants.nvls_scale_up : pair ? constants.pair_scale_up : constants.ring_scale_up;
@@ -230,7 +230,7 @@ Expected<ScheduleCost> analytic_cost(const AnalyticShape& shape, CollectiveKind 
     return input_error("no closed form", std::string(name_of(kind)) + " by " + algorithm, "use --backend fluid");
   for (const Form& form : forms) {
     cost.simple_only = cost.simple_only || form.nvls;
-    auto phase = cost_of(form, shape, 8.0 * static_cast<double>(reference.count), kind, constants, payload_share);
+    auto phase = cost_of(form, shape, 8.0 * static_cast<double>(reference.count), constants, payload_share);
     if (!phase) return tl::unexpected(phase.error());
     cost.phases.push_back(std::move(*phase));
   }
@@ -241,8 +241,7 @@ Expected<Measurement> AnalyticBackend::run(const Topology& topology, const Sched
                                            const std::vector<Bytes>& sizes, const RunOptions& options) {
   Measurement m;
   m.provenance = {"analytic", std::string(kVersion), topology.spec().name, spec_digest(topology.spec()), options.seed, {}};
-  const TransportSpec& t = topology.spec().transport;
-  const double payload = constants_.count_headers ? static_cast<double>(t.mtu) / (t.mtu + t.header_bytes) : 1.0;
+  const double payload = payload_share(topology.spec(), constants_);
   for (const Bytes size : sizes) {
     auto wanted = schedule(size, "");
     if (!wanted) return tl::unexpected(wanted.error());

@@ -10,8 +10,10 @@ namespace weft {
 
 struct FluidOptions {
   Constants constants = Constants::ideal();
-  // Transfers that finish within this share of the elapsed time are taken together; 0: exact.
+  // In steps of more than `exact_transfers`, transfers that finish within this share of the elapsed time are taken
+  // together; 0: exact.
   double batch_epsilon = 0;
+  std::uint64_t exact_transfers = 0;
   // Transfers solved one by one in a step; an all_to_all with more is added up link by link instead (see
   // emulator/fluid/aggregate.h), anything else is refused.
   std::uint64_t max_transfers = 128'000'000;

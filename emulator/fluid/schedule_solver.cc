@@ -19,9 +19,7 @@ bool point_to_point(CollectiveKind kind) {
 }
 
 TierShares shares_of(const Constants& c, const FabricSpec& spec, CollectiveKind kind, Via via) {
-  const double payload =
-      c.count_headers ? static_cast<double>(spec.transport.mtu) / (spec.transport.mtu + spec.transport.header_bytes)
-                      : 1.0;
+  const double payload = payload_share(spec, c);
   const bool nvls = via == Via::kScaleUpReduce || via == Via::kScaleUpMulticast;
   const bool pair = point_to_point(kind);
   return {nvls   ? c.nvls_scale_up
@@ -138,10 +136,9 @@ Expected<ScheduleSolver::Step> ScheduleSolver::solve_step(const Phase& phase, st
   out_.counters["paths_routed"] += static_cast<double>(flows->paths);
   out_.counters["variables"] += static_cast<double>(flows->work.size());
   CompletionOptions options;
-  options.epsilon = fluid_.batch_epsilon;
+  options.batch_epsilon = flows->work.size() > fluid_.exact_transfers ? fluid_.batch_epsilon : 0.0;
   options.threads = run_.threads;
   options.cancelled = run_.cancelled;
-  options.fold = fluid_.fold;
   auto finish = complete(flows->problem(capacity(shares)), flows->work, options);
   if (!finish) return tl::unexpected(finish.error());
   out_.counters["solves"] += static_cast<double>(finish->solves);

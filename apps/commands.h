@@ -1,0 +1,16 @@
+// The subcommands of `weft`: each adds its options to the parser and runs from them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace weft {
+
+// Exit codes, docs/spec.md.
+enum ExitCode : int { kGood = 0, kVerdictFailed = 1, kInputWrong = 2, kEnvironmentFailed = 3, kInterruptedBySignal = 130 };
+
+// Sets `run` when its subcommand was chosen.
+void add_predict(CLI::App& app, std::function<int()>& run);
+void add_topo(CLI::App& app, std::function<int()>& run);
+
+}  // namespace weft

@@ -1,0 +1,26 @@
+// stderr and signals: progress, errors, Ctrl-C.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "fabric/backend.h"
+#include "fabric/error.h"
+
+namespace weft {
+
+// Prints "weft: error: ..." and returns the exit code that belongs to the error.
+[[nodiscard]] int report_error(const Error& error);
+
+// Progress on stderr: one line rewritten on a terminal, a line every few seconds elsewhere; nothing when quiet.
+[[nodiscard]] Progress console_progress(bool quiet);
+// Clears the progress line of a terminal.
+void end_progress(bool quiet);
+
+// Set by SIGINT and SIGTERM from the first call on; a second signal ends the process as usual.
+[[nodiscard]] const std::atomic<bool>& interrupted();
+
+// Writes text to the file, or to stdout for "-". Errors: kEnvironment with the reason.
+[[nodiscard]] Expected<void> write_file(const std::string& path, const std::string& text);
+
+}  // namespace weft
