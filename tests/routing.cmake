@@ -2,6 +2,7 @@ weft_test(routing
   SOURCES
     unit/routing_hash_test.cc
     unit/routing_clos_test.cc
+    unit/routing_graph_test.cc
     unit/routing_spray_test.cc
     property/routing_property_test.cc
   LIBS weft::topologies)

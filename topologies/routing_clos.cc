@@ -10,12 +10,18 @@ ClosDelays::ClosDelays(const ClosTopology& topology) {
 }
 
 ClosRouter::ClosRouter(const ClosTopology& topology, std::uint64_t seed)
-    : EndpointRouter(topology, seed, ClosReach(topology).dead()),
+    : EndpointRouter(topology, seed, dead_cables(topology)),
       reach_(topology),
       kind_(topology.spec().routing.kind),
       resilient_(topology.spec().routing.resilient),
       first_spine_(topology.shape().planes * topology.shape().leaves()),
-      first_core_(first_spine_ + topology.shape().planes * topology.shape().total_spines()) {
+      first_core_(first_spine_ + topology.shape().planes * topology.shape().total_spines()),
+      leaf_up_(topology.shape().leaf_up()),
+      spine_up_(topology.shape().spine_up()),
+      leaves_(topology.shape().leaves()),
+      total_spines_(topology.shape().total_spines()),
+      total_cores_(topology.shape().total_cores()),
+      core_groups_(topology.shape().tiers >= 3 ? topology.shape().core_groups() : 0) {
   const ClosDelays delays(topology);
   same_leaf_ = delays.same_leaf;
   same_block_ = delays.same_block;
@@ -35,11 +41,12 @@ bool ClosRouter::reachable(PortId from, PortId to) const {
   return reach_.reachable(reach_.place(from), reach_.place(to));
 }
 
-ClosRouter::Digits ClosRouter::digits(const Place& to) const {
+ClosRouter::Digits ClosRouter::digits(PortId to) const {
   Digits d;
   const ClosShape& s = reach_.shape();
   if (kind_ != RoutingKind::kStatic || s.tiers < 2) return d;
-  const std::uint32_t index = to.leaf * s.leaf_down + to.leaf_port;
+  const Attachment at = reach_.topology().attachment(to);
+  const std::uint32_t index = at.leaf * s.leaf_down + at.leaf_port;
   const std::uint32_t lane = index % s.spines;
   const std::uint32_t parallel = index / s.spines % s.trunk;
   d.c1 = lane * s.trunk + parallel;
@@ -54,6 +61,7 @@ ClosRouter::Digits ClosRouter::digits(const Place& to) const {
 
 template <class Live>
 std::optional<std::uint32_t> ClosRouter::choose_ecmp(const Hop& hop, std::uint64_t digest, Live live) const {
+  if (hop.choices == 1 && !hop.suspect) return 0;
   const std::uint32_t h = hash()(digest, hop.switch_id);
   const std::uint32_t first = h % hop.choices;
   if (!hop.suspect || (resilient_ && live(first))) return first;
@@ -106,7 +114,7 @@ bool ClosRouter::network(const Flow& flow, Route& out) {
     out.delay = out.delay + same_leaf_;
     return true;
   }
-  const Digits d = digits(to);
+  const Digits d = digits(flow.to);
   std::uint32_t lane = 0;
   const std::size_t mark = out.resources.size();
   append(host_up, 1, out);
@@ -125,14 +133,14 @@ bool ClosRouter::up_to_spine(const Flow& flow, const Place& from, const Place& t
                              Route& out) {
   const ClosShape& s = reach_.shape();
   const std::uint32_t first = reach_.topology().leaf_spine_cable(from.plane, from.leaf, 0);
-  const Hop hop{from.plane * s.leaves() + from.leaf, s.leaf_up(), d.c1, reach_.path_suspect(from, to)};
+  const Hop hop{from.plane * leaves_ + from.leaf, leaf_up_, d.c1, reach_.path_suspect(from, to)};
   const auto live = [&](std::uint32_t c) {
-    return reach_.alive(first + c) && reach_.spine_reaches(from, c / s.trunk, to);
+    return reach_.alive(first + c) && reach_.spine_reaches(from, quotient(c, s.trunk), to);
   };
   const auto link = [&](std::uint32_t c) { return LinkId{2 * (first + c)}; };
   const auto c1 = choose(hop, flow.digest, live, link);
   if (!c1) return false;
-  lane = *c1 / s.trunk;
+  lane = quotient(*c1, s.trunk);
   append(link(*c1), 1, out);
   return true;
 }
@@ -140,29 +148,29 @@ bool ClosRouter::up_to_spine(const Flow& flow, const Place& from, const Place& t
 void ClosRouter::over_core(const Flow& flow, const Place& from, const Place& to, const Digits& d, std::uint32_t& lane,
                            Route& out) {
   const ClosShape& s = reach_.shape();
-  const std::uint32_t group = lane / s.group_spines;
+  const std::uint32_t group = quotient(lane, s.group_spines);
   const bool far_suspect = reach_.leaf_suspect(to) || reach_.block_suspect(to);
 
   const std::uint32_t spine = reach_.spine(from, lane);
   const std::uint32_t first_up = reach_.topology().spine_core_cable(from.plane, spine, 0);
-  const Hop up{first_spine_ + from.plane * s.total_spines() + spine, s.spine_up(), d.c2,
+  const Hop up{first_spine_ + from.plane * total_spines_ + spine, spine_up_, d.c2,
                far_suspect || reach_.block_suspect(from)};
   const auto up_live = [&](std::uint32_t c) {
-    return reach_.alive(first_up + c) && reach_.core_reaches(group, c / s.core_trunk, to);
+    return reach_.alive(first_up + c) && reach_.core_reaches(group, quotient(c, s.core_trunk), to);
   };
   const auto up_link = [&](std::uint32_t c) { return LinkId{2 * (first_up + c)}; };
   const auto c2 = choose(up, flow.digest, up_live, up_link);
   WEFT_CHECK(c2.has_value());  // the leaf only picks spines that reach
   append(up_link(*c2), 1, out);
 
-  const std::uint32_t core = *c2 / s.core_trunk;
-  const std::uint32_t domain = from.block % s.core_domains;
-  const std::uint32_t core_index = from.plane * s.total_cores() + (domain * s.core_groups() + group) * s.cores + core;
+  const std::uint32_t core = quotient(*c2, s.core_trunk);
+  const std::uint32_t domain = remainder(from.block, s.core_domains);
+  const std::uint32_t core_index = from.plane * total_cores_ + (domain * core_groups_ + group) * s.cores + core;
   const Hop down{first_core_ + core_index, s.group_spines * s.core_trunk, d.c3, far_suspect};
-  const auto far_lane = [&](std::uint32_t c) { return group * s.group_spines + c / s.core_trunk; };
+  const auto far_lane = [&](std::uint32_t c) { return group * s.group_spines + quotient(c, s.core_trunk); };
   const auto cable = [&](std::uint32_t c) {
     return reach_.topology().spine_core_cable(to.plane, reach_.spine(to, far_lane(c)),
-                                              core * s.core_trunk + c % s.core_trunk);
+                                              core * s.core_trunk + remainder(c, s.core_trunk));
   };
   const auto down_live = [&](std::uint32_t c) {
     return reach_.alive(cable(c)) && reach_.spine_reaches_down(far_lane(c), to);
@@ -177,7 +185,7 @@ void ClosRouter::over_core(const Flow& flow, const Place& from, const Place& to,
 void ClosRouter::down_to_leaf(const Flow& flow, const Place& to, const Digits& d, std::uint32_t lane, Route& out) {
   const ClosShape& s = reach_.shape();
   const std::uint32_t first = reach_.topology().leaf_spine_cable(to.plane, to.leaf, lane * s.trunk);
-  const Hop hop{first_spine_ + to.plane * s.total_spines() + reach_.spine(to, lane), s.trunk, d.c4,
+  const Hop hop{first_spine_ + to.plane * total_spines_ + reach_.spine(to, lane), s.trunk, d.c4,
                 reach_.leaf_suspect(to)};
   const auto live = [&](std::uint32_t c) { return reach_.alive(first + c); };
   const auto link = [&](std::uint32_t c) { return LinkId{2 * (first + c) + 1}; };

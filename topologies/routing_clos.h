@@ -42,7 +42,7 @@ class ClosRouter final : public EndpointRouter {
   struct Digits {
     std::uint32_t c1 = 0, c2 = 0, c3 = 0, c4 = 0;
   };
-  [[nodiscard]] Digits digits(const Place& to) const;
+  [[nodiscard]] Digits digits(PortId to) const;
 
   template <class Live, class LinkOf>
   std::optional<std::uint32_t> choose(const Hop& hop, std::uint64_t digest, Live live, LinkOf link_of);
@@ -61,6 +61,7 @@ class ClosRouter final : public EndpointRouter {
   RoutingKind kind_;
   bool resilient_;
   std::uint32_t first_spine_, first_core_;  // switch ids: leaves, spines, cores
+  std::uint32_t leaf_up_, spine_up_, leaves_, total_spines_, total_cores_, core_groups_;
   Duration same_leaf_, same_block_, over_core_;
   std::vector<std::uint32_t> loads_;  // kAdaptive: flows on each link in this step
 };

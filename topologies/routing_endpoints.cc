@@ -7,6 +7,8 @@ namespace weft {
 
 EndpointRouter::EndpointRouter(const Topology& topology, std::uint64_t seed, CableSet dead)
     : topology_(&topology),
+      ports_per_gpu_(topology.ports_per_gpu()),
+      whole_nics_(topology.spec().hosts.nics % topology.spec().hosts.gpus == 0),
       seed_(seed),
       dead_(std::move(dead)),
       hash_(topology.spec().routing, seed),
@@ -36,6 +38,9 @@ bool EndpointRouter::route(const Connection& c, Via via, std::uint32_t qp, Route
 }
 
 bool EndpointRouter::scale_up(GpuId from, GpuId to, Route& out) const {
+  // GPUs further apart than a domain is long need no division.
+  const std::uint32_t apart = from.value < to.value ? to.value - from.value : from.value - to.value;
+  if (apart >= topology_->spec().hosts.scale_up.domain_gpus) return false;
   if (!topology_->has_scale_up() || !topology_->same_domain(from, to)) return false;
   const LinkId up = topology_->scale_up_link(from, false);
   const LinkId down = topology_->scale_up_link(to, true);
@@ -66,14 +71,14 @@ EndpointRouter::Flow EndpointRouter::flow_of(PortId from, PortId to, const Conne
 
 bool EndpointRouter::from_gpu(GpuId gpu, const Connection& c, std::uint32_t qp, Pairs pairs, Route& out) {
   if (weighted_) return spray_from(gpu, c, pairs, out);
-  const std::uint32_t ports = topology_->ports_per_gpu();
+  const std::uint32_t ports = ports_per_gpu_;
   const auto try_pair = [&](std::uint32_t i, std::uint32_t j) {
-    const PortId from = topology_->port_of(gpu, i), to = topology_->port_of(c.destination, j);
+    const PortId from = port_of(gpu, i), to = port_of(c.destination, j);
     if (!host_alive(from) || !host_alive(to)) return false;
     if (pairs == Pairs::kAligned && !aligned(from, to)) return false;
     return network(flow_of(from, to, c, qp), out);
   };
-  const std::uint32_t first = (c.channel + qp) % ports;
+  const std::uint32_t first = ports == 1 ? 0 : (c.channel + qp) % ports;
   for (std::uint32_t i = 0; i < ports; ++i) {
     if (try_pair((first + i) % ports, (first + i) % ports)) return true;
   }
@@ -90,14 +95,14 @@ bool EndpointRouter::pair_works(PortId from, PortId to, Pairs pairs) const {
 }
 
 bool EndpointRouter::spray_from(GpuId gpu, const Connection& c, Pairs pairs, Route& out) {
-  const std::uint32_t ports = topology_->ports_per_gpu();
+  const std::uint32_t ports = ports_per_gpu_;
   const std::uint32_t per_nic = topology_->spec().hosts.ports_per_nic;
   const std::uint32_t nics = ports / per_nic;
   for (std::uint32_t n = 0; n < nics; ++n) {
     const std::uint32_t first = (c.channel + n) % nics * per_nic;
     std::uint32_t live = 0;
-    const auto from = [&](std::uint32_t i) { return topology_->port_of(gpu, first + i); };
-    const auto to = [&](std::uint32_t i) { return topology_->port_of(c.destination, first + i); };
+    const auto from = [&](std::uint32_t i) { return port_of(gpu, first + i); };
+    const auto to = [&](std::uint32_t i) { return port_of(c.destination, first + i); };
     for (std::uint32_t i = 0; i < per_nic; ++i) live += pair_works(from(i), to(i), pairs) ? 1U : 0U;
     if (live == 0) continue;
     // A message ends with its last byte: the longest of the paths counts.
@@ -115,7 +120,7 @@ bool EndpointRouter::spray_from(GpuId gpu, const Connection& c, Pairs pairs, Rou
   }
   for (std::uint32_t i = 0; i < ports; ++i) {
     for (std::uint32_t j = 0; j < ports; ++j) {
-      const PortId a = topology_->port_of(gpu, i), b = topology_->port_of(c.destination, j);
+      const PortId a = port_of(gpu, i), b = port_of(c.destination, j);
       if (pair_works(a, b, pairs)) return network({a, b, 0, 1.0}, out);
     }
   }
@@ -123,9 +128,9 @@ bool EndpointRouter::spray_from(GpuId gpu, const Connection& c, Pairs pairs, Rou
 }
 
 bool EndpointRouter::ever_meet(GpuId from, GpuId to) const {
-  for (std::uint32_t i = 0; i < topology_->ports_per_gpu(); ++i) {
-    for (std::uint32_t j = 0; j < topology_->ports_per_gpu(); ++j) {
-      if (joined(topology_->port_of(from, i), topology_->port_of(to, j))) return true;
+  for (std::uint32_t i = 0; i < ports_per_gpu_; ++i) {
+    for (std::uint32_t j = 0; j < ports_per_gpu_; ++j) {
+      if (joined(port_of(from, i), port_of(to, j))) return true;
     }
   }
   return false;

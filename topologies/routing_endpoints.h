@@ -95,7 +95,13 @@ class EndpointRouter : public Router {
   }
   [[nodiscard]] Flow flow_of(PortId from, PortId to, const Connection& c, std::uint32_t qp) const;
 
+  [[nodiscard]] PortId port_of(GpuId gpu, std::uint32_t k) const {
+    return whole_nics_ ? PortId{gpu.value * ports_per_gpu_ + k} : topology_->port_of(gpu, k);
+  }
+
   const Topology* topology_;
+  std::uint32_t ports_per_gpu_;
+  bool whole_nics_;  // each GPU has NICs of its own, so that ports count through the GPUs
   std::uint64_t seed_;
   CableSet dead_;
   SwitchHash hash_;

@@ -2,7 +2,30 @@
 
 namespace weft {
 
+CableSet dead_cables(const ClosTopology& topology) {
+  CableSet dead;
+  for (const auto& deviation : topology.deviating_cables()) {
+    if (deviation.rate_factor == 0) dead.insert(deviation.cable);
+  }
+  return dead;
+}
+
 ClosReach::ClosReach(const ClosTopology& topology) : topology_(&topology), shape_(topology.shape()) {
+  leaf_of_port_.reserve(topology.port_count());
+  for (std::uint32_t p = 0; p < topology.port_count(); ++p) {
+    const Attachment at = topology.attachment(PortId{p});
+    leaf_of_port_.push_back(at.plane * shape_.leaves() + at.leaf);
+  }
+  for (std::uint32_t plane = 0; plane < shape_.planes; ++plane) {
+    for (std::uint32_t leaf = 0; leaf < shape_.leaves(); ++leaf) {
+      place_of_leaf_.push_back({plane, leaf, shape_.tiers >= 2 ? shape_.block_of_leaf(leaf) : leaf});
+    }
+  }
+  find_dead();
+}
+
+void ClosReach::find_dead() {
+  const ClosTopology& topology = *topology_;
   const std::uint32_t first_leaf_spine = topology.leaf_spine_cable(0, 0, 0);
   const std::uint32_t first_spine_core = topology.spine_core_cable(0, 0, 0);
   for (const auto& deviation : topology.deviating_cables()) {
@@ -27,7 +50,7 @@ bool ClosReach::joined(const Place& a, const Place& b) const {
   if (a.leaf == b.leaf) return true;
   if (shape_.tiers == 1) return false;
   if (a.block == b.block) return true;
-  return shape_.tiers >= 3 && a.block % shape_.core_domains == b.block % shape_.core_domains;
+  return shape_.tiers >= 3 && remainder(a.block, shape_.core_domains) == remainder(b.block, shape_.core_domains);
 }
 
 std::uint32_t ClosReach::leaf_spine_alive(const Place& leaf, std::uint32_t lane) const {

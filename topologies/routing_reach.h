@@ -10,6 +10,10 @@
 
 namespace weft {
 
+// Most shapes have single links: saves the division.
+[[nodiscard]] inline std::uint32_t quotient(std::uint32_t a, std::uint32_t b) { return b == 1 ? a : a / b; }
+[[nodiscard]] inline std::uint32_t remainder(std::uint32_t a, std::uint32_t b) { return b == 1 ? 0 : a % b; }
+
 // Exact under any failures, and constant time where a leaf or block has none: each has a flag.
 // Planes are independent; leaf, block and spine count within the plane, `lane` is a spine's index within its block.
 class ClosReach {
@@ -17,11 +21,11 @@ class ClosReach {
   explicit ClosReach(const ClosTopology& topology);
 
   struct Place {
-    std::uint32_t plane = 0, leaf = 0, block = 0, leaf_port = 0;
+    std::uint32_t plane = 0, leaf = 0, block = 0;
   };
   [[nodiscard]] Place place(PortId port) const {
-    const Attachment at = topology_->attachment(port);
-    return {at.plane, at.leaf, shape_.tiers >= 2 ? shape_.block_of_leaf(at.leaf) : at.leaf, at.leaf_port};
+    const std::uint32_t leaf = leaf_of_port_[port.value];
+    return place_of_leaf_[leaf];
   }
   [[nodiscard]] bool joined(const Place& a, const Place& b) const;
 
@@ -58,12 +62,20 @@ class ClosReach {
   }
 
  private:
+  void find_dead();
+
   const ClosTopology* topology_;
   ClosShape shape_;
+  // Tables in place of some twenty divisions a route; four bytes a port.
+  std::vector<std::uint32_t> leaf_of_port_;  // over all planes
+  std::vector<Place> place_of_leaf_;
   CableSet dead_;
   bool any_dead_ = false;
   std::vector<bool> leaf_flags_;   // plane * leaves + leaf: a dead link towards the spines
   std::vector<bool> block_flags_;  // plane * blocks + block: a dead link between its spines and the core
 };
+
+// Cables with rate 0, host and scale-up ones included.
+[[nodiscard]] CableSet dead_cables(const ClosTopology& topology);
 
 }  // namespace weft

@@ -21,7 +21,7 @@ Expected<std::unique_ptr<Router>> SprayRouter::create(const ClosTopology& topolo
 }
 
 SprayRouter::SprayRouter(const ClosTopology& topology, std::uint64_t seed)
-    : EndpointRouter(topology, seed, ClosReach(topology).dead()),
+    : EndpointRouter(topology, seed, dead_cables(topology)),
       reach_(topology),
       shape_(topology.shape()),
       delays_(topology),
@@ -187,6 +187,11 @@ void SprayRouter::spray_group_over_core(const Group& group, const Place& from, c
     if (links == 0 || !reach_.spine_reaches(from, lane, to)) continue;
     const double share = per_link * links;
     append(leaf_pool(from, false, group.first_leaf_slot + i), share, out);
+    if (group.classes() == 1) {
+      append(block_pool(from, false, group.block_slot(i, 0)), share, out);
+      from_core_class(group, 0, share, to, out);
+      continue;
+    }
     std::uint32_t next_hops = 0;
     for (std::uint32_t k = 0; k < group.classes(); ++k) next_hops += class_links(group, k, from, lane, &to);
     for (std::uint32_t k = 0; k < group.classes(); ++k) {
@@ -201,6 +206,11 @@ void SprayRouter::spray_group_over_core(const Group& group, const Place& from, c
 
 void SprayRouter::from_core_class(const Group& group, std::uint32_t core_class, double share, const Place& to,
                                   Route& out) const {
+  if (shape_.group_spines == 1) {
+    append(block_pool(to, true, group.block_slot(0, core_class)), share, out);
+    append(leaf_pool(to, true, group.first_leaf_slot), share, out);
+    return;
+  }
   const auto down_links = [&](std::uint32_t i) {
     const std::uint32_t lane = group.index * shape_.group_spines + i;
     return reach_.spine_reaches_down(lane, to) ? class_links(group, core_class, to, lane, nullptr) : 0;

@@ -95,6 +95,15 @@ inline FabricSpec small_dual_tor(std::uint32_t tiers) {
   return s;
 }
 
+// Four parallel links of each leaf-spine pair.
+inline FabricSpec trunked() {
+  FabricSpec s = fat_tree(64, 16, 2);
+  s.topology.spines = 2;
+  s.switches.spine_radix = 64;
+  s.name = "trunked";
+  return s;
+}
+
 // One of every kind, small enough to enumerate.
 inline std::vector<FabricSpec> every_kind() {
   return {fat_tree(32, 8, 2),
@@ -106,7 +115,10 @@ inline std::vector<FabricSpec> every_kind() {
           rail_only(),
           planes(PlaneSplit::kPort),
           planes(PlaneSplit::kNic),
-          small_dual_tor(2)};
+          small_dual_tor(2),
+          small_dual_tor(3),
+          superpod(64),
+          trunked()};
 }
 
 inline FailureSpec dead(std::string name, double rate_factor = 0) {
