@@ -34,7 +34,8 @@ def function_lengths(text):
         first = number
         while first > 0 and number - first < 12:
             joined = " ".join(part.strip() for part in lines[first:number + 1])
-            if joined.count("(") >= joined.count(")"):
+            in_initializers = joined.startswith(":") or lines[first - 1].endswith(",")
+            if joined.count("(") >= joined.count(")") and not in_initializers:
                 break
             first -= 1
         indent = lines[first][:len(lines[first]) - len(lines[first].lstrip())]
@@ -71,9 +72,9 @@ class Style(unittest.TestCase):
         self.assertEqual([f for f in found if f[2] > MAX_FUNCTION_LINES], [])
 
     def test_function_lengths_are_seen(self):
-        text = ("int f(int a,\n      int b) {\n  if (a) {\n    g();\n  }\n}\n\nclass C {\n  C() : a_(1) {\n  }\n};\n"
+        text = ("int f(int a,\n      int b) {\n  if (a) {\n    g();\n  }\n}\n\nclass C {\n  C()\n      : a_(1),\n        b_(2) {\n  }\n};\n"
                 "namespace {\nconst T k = {{f(1),\n  2}};\n}\n")
-        self.assertEqual(list(function_lengths(text)), [("f", 6), ("C", 2)])
+        self.assertEqual(list(function_lengths(text)), [("f", 6), ("C", 4)])
 
     def test_no_leftovers(self):
         found = [f"{p}: {m.group()}" for p in house_files() if p != "tests/house/style.py"
