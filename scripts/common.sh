@@ -56,7 +56,9 @@ build() {
 has_target() { ninja -C "build/$1" -t targets all 2>/dev/null | grep -c "^$2: phony" >/dev/null; }
 
 # fuzzers PRESET: names of its libFuzzer targets.
-fuzzers() { ninja -C "build/$1" -t targets all 2>/dev/null | sed -n 's/^\(weft_fuzz_[a-z0-9_]*\): phony$/\1/p' | sort -u; }
+fuzzers() {
+  ninja -C "build/$1" -t targets all 2>/dev/null | sed -n 's/^\(weft_fuzz_[a-z0-9_]*\): phony$/\1/p' | sort -u
+}
 
 # find_program PRESET NAME: path of the built program.
 find_program() { find "build/$1" -name "$2" -type f -perm -u+x -print -quit; }

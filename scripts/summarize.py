@@ -18,12 +18,15 @@ def ctest_cases(path):
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         output = case.findtext("system-out") or ""
         status = case.get("status", "")
+        skipped = case.find("skipped")
         if case.find("failure") is not None or status == "fail":
             yield case.get("name"), "failed", ""
-        elif case.find("skipped") is not None or status == "notrun":
-            yield case.get("name"), "skipped", skip_reason(output)
         elif status == "disabled":
             yield case.get("name"), "skipped", "disabled"
+        elif skipped is not None and skipped.get("message", "").startswith("SKIP_"):
+            yield case.get("name"), "skipped", skip_reason(output)
+        elif status == "notrun":  # no program, a missing file, a set-up that failed: nothing that the test decided
+            yield case.get("name"), "failed", "not run: " + ("" if skipped is None else skipped.get("message", ""))
         else:
             yield case.get("name"), "passed", ""
 

@@ -14,13 +14,15 @@ endfunction()
 
 if(Python3_FOUND)
   weft_house(arrows Arrows includes_follow_the_arrows checker_sees_each_kind_of_violation headers_start_once)
-  weft_house(style Style files_tell_one_story functions_fit_a_screen no_leftovers no_tabs_and_no_blank_ends
-             nothing_names_a_machine sources_are_formatted lint_settings_parse packages_are_explained)
+  weft_house(style Style files_tell_one_story functions_fit_a_screen function_lengths_are_seen no_leftovers
+             no_tabs_and_no_blank_ends nothing_names_a_machine sources_are_formatted lint_settings_parse
+             packages_are_explained)
   weft_house(docs Readme is_one_short_page scripts_it_names_explain_themselves commands_run
              worked_example_is_what_weft_prints)
   weft_house(docs Coverage named_tests_exist every_item_has_a_test links_between_documents_lead_somewhere)
   weft_house(scripts Scripts setup_is_idempotent setup_refuses_unknown_groups unbuilt_engines_are_said_so
-             summary_counts_and_gives_reasons summary_fails_without_tests bench_table_has_ratios)
+             validate_refuses_wrong_words summary_counts_and_gives_reasons summary_fails_without_tests
+             bench_table_has_ratios)
   weft_house(registered Registered every_house_check_is_a_test)
 else()
   message(STATUS "house checks left out: no python3")

@@ -2,19 +2,22 @@
 import importlib.machinery
 import importlib.util
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
 
 import tree
 
-JUNIT = """<testsuite>
+BY_REGEX = '<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>'
+JUNIT = f"""<testsuite>
 <testcase name="a.good" status="run"/>
 <testcase name="a.bad" status="fail"><failure message=""/><system-out>boom</system-out></testcase>
-<testcase name="a.google" status="notrun"><skipped message=""/><system-out>x.cc:7: Skipped
+<testcase name="a.google" status="notrun">{BY_REGEX}<system-out>x.cc:7: Skipped
 needs 16 GiB
 </system-out></testcase>
-<testcase name="a.python" status="notrun"><skipped message=""/><system-out>ok (skipped 'no dot')</system-out></testcase>
+<testcase name="a.python" status="notrun">{BY_REGEX}<system-out>ok (skipped 'no dot')</system-out></testcase>
+<testcase name="a.absent" status="notrun"><skipped message="Unable to find executable"/></testcase>
 </testsuite>"""
 
 
@@ -32,9 +35,8 @@ def bench_module():
 
 class Scripts(unittest.TestCase):
     def test_setup_is_idempotent(self):
-        probe = run("dpkg-query", "-W", "-f=${db:Status-Status}", "g++") if pathlib.Path("/usr/bin/dpkg-query").exists() else None
-        if probe is None or probe.stdout != "installed":
-            self.skipTest("not a Debian machine that scripts/setup has prepared")
+        if not shutil.which("dpkg-query"):
+            self.skipTest("not a Debian machine: scripts/setup has not prepared it")
         again = run("scripts/setup", "predict")
         self.assertEqual((again.returncode, again.stderr), (0, "weft: set-up: nothing to install for predict\n"))
 
@@ -50,16 +52,25 @@ class Scripts(unittest.TestCase):
             self.assertIn(f"engine '{engine}' is not built yet", refused.stderr)
         self.assertEqual(run("scripts/bench", "steam").returncode, 2)
 
+    def test_validate_refuses_wrong_words(self):
+        for words, message in ((["--only", "everything"], "unknown part 'everything'; one of tests asan"),
+                               (["--minutes", "0"], "--minutes '0' is not a whole number from 1 to 9999"),
+                               (["--minutes"], "option --minutes needs a value"), (["now"], "unknown option 'now'")):
+            refused = run("scripts/validate", *words)
+            self.assertEqual(refused.returncode, 2, words)
+            self.assertIn(message, refused.stderr)
+
     def test_summary_counts_and_gives_reasons(self):
         with tempfile.TemporaryDirectory() as folder:
             pathlib.Path(folder, "light.xml").write_text(JUNIT, encoding="utf-8")
-            pathlib.Path(folder, "fuzz.txt").write_text("fuzz.spec passed\nfuzz.all skipped no clang\n", encoding="utf-8")
+            fuzz = "fuzz.spec passed\nfuzz.all skipped no clang\n"
+            pathlib.Path(folder, "fuzz.txt").write_text(fuzz, encoding="utf-8")
             summary = run("python3", "scripts/summarize.py", folder)
         self.assertEqual(summary.returncode, 1)
         lines = summary.stdout.splitlines()
-        self.assertEqual(lines[-1], "2 passed, 1 failed, 3 skipped")
-        for line in ("failed: a.bad", "skipped: a.google: needs 16 GiB", "skipped: a.python: no dot",
-                     "skipped: fuzz.all: no clang"):
+        self.assertEqual(lines[-1], "2 passed, 2 failed, 3 skipped")
+        for line in ("failed: a.bad", "failed: a.absent: not run: Unable to find executable",
+                     "skipped: a.google: needs 16 GiB", "skipped: a.python: no dot", "skipped: fuzz.all: no clang"):
             self.assertIn(line, lines)
 
     def test_summary_fails_without_tests(self):
@@ -69,9 +80,11 @@ class Scripts(unittest.TestCase):
 
     def test_bench_table_has_ratios(self):
         bench = bench_module()
-        rows = bench.limited("sleep", ["python3", "-c", "import time; b = bytearray(64 << 20); time.sleep(0.2)"], 3, 10, 1)
+        sleeper = ["python3", "-c", "import time; b = bytearray(64 << 20); time.sleep(0.2)"]
+        rows = bench.limited("sleep", sleeper, 3, 10, 1)
         self.assertTrue(0.02 <= rows[0]["ratio"] <= 1, rows)
         self.assertTrue(0.0625 <= rows[1]["ratio"] <= 0.5, rows)
-        self.assertRegex(bench.table(rows), r"^figure +value +peer or limit +ratio\nsleep: time +\S+ s +limit 10 s +\S+")
+        self.assertRegex(bench.table(rows),
+                         r"^figure +value +peer or limit +ratio\nsleep: time +\S+ s +limit 10 s +\S+")
         with self.assertRaisesRegex(RuntimeError, "exit 2: .*bad input"):
             bench.measure(["bash", "-c", "echo bad input >&2; exit 2"])
