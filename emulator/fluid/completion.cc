@@ -17,7 +17,7 @@ namespace {
 // Finishes closer than this are one event: rounding, not physics.
 constexpr double kTie = 1e-12;
 // A batch never reaches further than this share of the time so far, however little it leaves unused.
-constexpr double kLongestBatch = 0.25;
+constexpr double kLongestBatch = 0.08;
 
 tl::unexpected<Error> interrupted() {
   return tl::unexpected<Error>(Error{ErrorCode::kInterrupted, "cancelled while flows were finishing", {}, {}, {}});

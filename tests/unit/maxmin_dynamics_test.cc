@@ -190,8 +190,8 @@ void expect_batched_near_exact(const char* pattern, const MaxMinArrays& arrays) 
   std::printf("batched 0.02, %s of %zu flows: finish times off by %.4f in the mean, %.4f at worst, the last by %.4f\n",
               pattern, exact.size(), mean, worst, last - 1.0);
   EXPECT_LT(mean, 0.02) << pattern;
-  EXPECT_LT(worst, 0.15) << pattern;
-  EXPECT_LT(std::abs(last - 1.0), 0.02) << pattern;
+  EXPECT_LT(worst, 0.15) << pattern;  // one flow may wait for a whole batch, and again in the next
+  EXPECT_LT(std::abs(last - 1.0), 0.03) << pattern;
 }
 
 MaxMinArrays all_to_all(const TwoTier& fabric) {
