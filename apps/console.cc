@@ -52,8 +52,9 @@ Progress console_progress(bool quiet) {
     if (now - *last < (terminal ? Clock::duration(kTerminalInterval) : Clock::duration(kLogInterval))) return;
     *last = now;
     const double share = total > 0 ? 100 * done / total : 0;
-    std::fputs(fmt::format("{}weft: {} {:.0f} %{}", terminal ? "\r\033[K" : "", what, share, terminal ? "" : "\n").c_str(),
-               stderr);
+    std::fputs(
+        fmt::format("{}weft: {} {:.0f} %{}", terminal ? "\r\033[K" : "", what, share, terminal ? "" : "\n").c_str(),
+        stderr);
   };
 }
 

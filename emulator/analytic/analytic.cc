@@ -13,12 +13,12 @@ namespace {
 struct Form {
   std::string name;
   double steps = 1;
-  double up = 0;        // S sent (or received, whichever is more) by the busiest GPU inside the domain
-  double nic = 0;       // S sent (or received) by the busiest NIC
+  double up = 0;   // S sent (or received, whichever is more) by the busiest GPU inside the domain
+  double nic = 0;  // S sent (or received) by the busiest NIC
   double up_hops = 0, out_hops = 0;
   double depth = 0;
   std::uint32_t group = 0, stage = 0;
-  bool crosses = false;  // uniform traffic: the fabric's oversubscription counts
+  bool crosses = false;   // uniform traffic: the fabric's oversubscription counts
   bool messages = false;  // to every other rank
   bool nvls = false;
 };
@@ -65,7 +65,8 @@ Forms hierarchical(const S& s, double passes, bool first, bool last) {
 
 // Double binary trees: in each direction a NIC carries half the shard to or from two children.
 Form tree_across(const S& s, const char* name) {
-  Form form{name, levels(s.domains), 0, s.domains > 2 ? 1 / s.nics : s.domains > 1 ? 1 / s.nics : 0, 0, levels(s.domains)};
+  Form form{name, levels(s.domains), 0, s.domains > 2 ? 1 / s.nics : s.domains > 1 ? 1 / s.nics : 0,
+            0,    levels(s.domains)};
   form.depth = levels(s.domains);
   form.group = 1;
   form.stage = 1;
@@ -79,7 +80,8 @@ Form switch_direction(const S& s, const char* name, double up, std::uint32_t sta
   return form;
 }
 Forms nvls(const S& s, Forms across) {
-  Forms forms{switch_direction(s, "switch reduce, up", 1, 0), switch_direction(s, "switch reduce, down", 1 / s.places, 2)};
+  Forms forms{switch_direction(s, "switch reduce, up", 1, 0),
+              switch_direction(s, "switch reduce, down", 1 / s.places, 2)};
   forms.insert(forms.end(), across.begin(), across.end());
   forms.push_back(switch_direction(s, "switch multicast, up", 1 / s.places, 0));
   forms.push_back(switch_direction(s, "switch multicast, down", 1, 2));
@@ -155,7 +157,8 @@ Forms forms_of(const S& s, CollectiveKind kind, const std::string& algorithm) {
     case CollectiveKind::kBroadcast: {
       if (algorithm == "tree") return chain_tree(s, false);
       Forms forms = flat_ring(s, 1);
-      forms[0] = {"chain", n - 1, s.places > 1 ? 1.0 : 0.0, s.domains > 1 ? 1 / s.nics : 0, forms[0].up_hops, forms[0].out_hops};
+      forms[0] = {"chain",          n - 1, s.places > 1 ? 1.0 : 0.0, s.domains > 1 ? 1 / s.nics : 0, forms[0].up_hops,
+                  forms[0].out_hops};
       forms[0].depth = n - 1;
       return without_empty(forms);
     }
@@ -173,10 +176,13 @@ Forms forms_of(const S& s, CollectiveKind kind, const std::string& algorithm) {
 Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, const Constants& constants,
                             double payload_share) {
   const bool pair = form.crosses;
-  const double up_share = form.nvls ? constants.nvls_scale_up : pair ? constants.pair_scale_up : constants.ring_scale_up;
+  const double up_share = form.nvls ? constants.nvls_scale_up
+                          : pair    ? constants.pair_scale_up
+                                    : constants.ring_scale_up;
   const double out_share = payload_share * (pair ? constants.pair_scale_out : constants.ring_scale_out);
   if (form.nvls && up_share <= 0)
-    return input_error("no in-network reduction on this GPU generation", constants.generation, "use algorithm tree or ring");
+    return input_error("no in-network reduction on this GPU generation", constants.generation,
+                       "use algorithm tree or ring");
   const double up = form.up > 0 ? bits * form.up / s.scale_up_rate : 0;
   const double nic = form.nic > 0 ? bits * form.nic / s.nic_rate : 0;
   PhaseCost cost;
@@ -196,7 +202,9 @@ Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, const Con
   if (form.messages && cost.uses_nic) cost.messages = (s.ranks - s.places) * s.places / s.nics;
   cost.overlap_group = form.group;
   cost.stage = form.stage;
-  cost.binding_tier = cost.data.oversubscription > 0 ? "fabric" : nic / out_share >= up / up_share ? "host" : "scale-up";
+  cost.binding_tier = cost.data.oversubscription > 0     ? "fabric"
+                      : nic / out_share >= up / up_share ? "host"
+                                                         : "scale-up";
   return cost;
 }
 
@@ -212,7 +220,9 @@ AnalyticShape analytic_shape(const Topology& topology, std::uint32_t group_size,
   s.nics = std::max(1.0, s.places * spec.hosts.nics / spec.hosts.gpus);
   s.scale_up_rate = static_cast<double>(spec.hosts.scale_up.rate_per_gpu.bits_per_second);
   s.nic_rate = static_cast<double>(spec.hosts.nic_rate.bits_per_second);
-  const double tiers = topology.switch_count(NodeKind::kCore) > 0 ? 3 : topology.switch_count(NodeKind::kSpine) > 0 ? 2 : 1;
+  const double tiers = topology.switch_count(NodeKind::kCore) > 0    ? 3
+                       : topology.switch_count(NodeKind::kSpine) > 0 ? 2
+                                                                     : 1;
   s.path_seconds = (2 * tiers - 1) * spec.switches.latency.seconds() + 2 * spec.links.host.delay.seconds() +
                    (tiers > 1 ? 2 * spec.links.leaf_spine.delay.seconds() : 0) +
                    (tiers > 2 ? 2 * spec.links.spine_core.delay.seconds() : 0);
@@ -243,7 +253,8 @@ Expected<ScheduleCost> analytic_cost(const AnalyticShape& shape, CollectiveKind 
 Expected<Measurement> AnalyticBackend::run(const Topology& topology, const ScheduleFactory& schedule,
                                            const std::vector<Bytes>& sizes, const RunOptions& options) {
   Measurement m;
-  m.provenance = {"analytic", std::string(kVersion), topology.spec().name, spec_digest(topology.spec()), options.seed, {}};
+  m.provenance = {"analytic", std::string(kVersion), topology.spec().name, spec_digest(topology.spec()), options.seed,
+                  {}};
   const double payload = payload_share(topology.spec(), constants_);
   for (const Bytes size : sizes) {
     auto wanted = schedule(size, "");
@@ -251,7 +262,8 @@ Expected<Measurement> AnalyticBackend::run(const Topology& topology, const Sched
     // Packed or strided: how far apart the first two members of a group sit.
     const auto gpu_of = [&](std::uint32_t r) { return wanted->gpu_of ? wanted->gpu_of(Rank{r}).value : r; };
     const std::uint32_t next = wanted->second_member.value;
-    const std::uint32_t stride = wanted->group_size < 2 ? 1 : std::max(gpu_of(next), gpu_of(0)) - std::min(gpu_of(next), gpu_of(0));
+    const std::uint32_t stride =
+        wanted->group_size < 2 ? 1 : std::max(gpu_of(next), gpu_of(0)) - std::min(gpu_of(next), gpu_of(0));
     const AnalyticShape shape = analytic_shape(topology, wanted->group_size, std::max(1U, stride));
     auto cost = analytic_cost(shape, wanted->collective, wanted->algorithm, Bytes{1LL << 30}, constants_, payload);
     if (!cost) return tl::unexpected(cost.error());

@@ -9,6 +9,7 @@
 #include "emulator/fluid/aggregate.h"
 #include "emulator/fluid/completion.h"
 #include "emulator/fluid/flows.h"
+#include "emulator/fluid/fold.h"
 
 namespace weft {
 namespace {
@@ -136,11 +137,7 @@ Expected<ScheduleSolver::Step> ScheduleSolver::solve_step(const Phase& phase, st
   step.flows = link_flows(*flows, router_, topology_.link_count());
   out_.counters["paths_routed"] += static_cast<double>(flows->paths);
   out_.counters["variables"] += static_cast<double>(flows->work.size());
-  CompletionOptions options;
-  options.batch_epsilon = flows->work.size() > fluid_.exact_transfers ? fluid_.batch_epsilon : 0.0;
-  options.threads = run_.threads;
-  options.cancelled = run_.cancelled;
-  auto finish = complete(flows->problem(capacity(shares)), flows->work, options);
+  auto finish = finish_times(*flows, capacity(shares));
   if (!finish) return tl::unexpected(finish.error());
   out_.counters["solves"] += static_cast<double>(finish->solves);
   std::vector<double>& rates = flows->work;  // mean rate of each transfer, in place
@@ -152,6 +149,27 @@ Expected<ScheduleSolver::Step> ScheduleSolver::solve_step(const Phase& phase, st
   std::erase(rates, 0.0);
   step.jain = jain_index(rates);
   return step;
+}
+
+// Hashed paths do not fold; shared (sprayed) and arithmetic ones do, and a class is then solved once.
+Expected<Completion> ScheduleSolver::finish_times(const FlowSet& flows, const std::vector<double>& capacity) {
+  CompletionOptions options;
+  options.batch_epsilon = flows.work.size() > fluid_.exact_transfers ? fluid_.batch_epsilon : 0.0;
+  options.threads = run_.threads;
+  options.cancelled = run_.cancelled;
+  const MaxMinProblem problem = flows.problem(capacity);
+  const RoutingKind routing = topology_.spec().routing.kind;
+  if (!fluid_.fold || (routing != RoutingKind::kSpray && routing != RoutingKind::kStatic))
+    return complete(problem, flows.work, options);
+  const auto folded = fold(problem, transpose(problem, run_.threads), flows.work);
+  if (!folded) return complete(problem, flows.work, options);
+  std::vector<double> class_work(folded->class_size.size());
+  for (std::size_t v = 0; v < flows.work.size(); ++v) class_work[folded->variable_class[v]] = flows.work[v];
+  auto finish = complete(folded->quotient.view(), class_work, options);
+  if (!finish) return finish;
+  out_.counters["folded_variables"] += static_cast<double>(class_work.size());
+  finish->finish = folded->expand(finish->finish);
+  return finish;
 }
 
 Expected<void> ScheduleSolver::aggregate_phase(const Phase& phase, const TierShares& shares) {
