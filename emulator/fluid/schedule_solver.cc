@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <random>
 
 #include "emulator/fluid/aggregate.h"
@@ -159,8 +160,11 @@ Expected<Completion> ScheduleSolver::finish_times(const FlowSet& flows, const st
   options.cancelled = run_.cancelled;
   const MaxMinProblem problem = flows.problem(capacity);
   const RoutingKind routing = topology_.spec().routing.kind;
-  if (!fluid_.fold || (routing != RoutingKind::kSpray && routing != RoutingKind::kStatic))
-    return complete(problem, flows.work, options);
+  const bool arithmetic = routing == RoutingKind::kSpray || routing == RoutingKind::kStatic;
+  // Equal sizes take one solve, which costs less than finding the classes.
+  const bool equal =
+      std::adjacent_find(flows.work.begin(), flows.work.end(), std::not_equal_to<>()) == flows.work.end();
+  if (!fluid_.fold || !arithmetic || equal) return complete(problem, flows.work, options);
   const auto folded = fold(problem, transpose(problem, run_.threads), flows.work);
   if (!folded) return complete(problem, flows.work, options);
   std::vector<double> class_work(folded->class_size.size());
