@@ -42,14 +42,17 @@ Expected<Mapping> parse_mapping(const std::string& text, std::uint64_t seed) {
     mapping.stride = static_cast<std::uint32_t>(stride->count);
     return mapping;
   }
-  if (!text.starts_with("file:")) return input_error("unknown mapping", text, "use packed, strided:N, random or file:PATH");
+  if (!text.starts_with("file:"))
+    return input_error("unknown mapping", text, "use packed, strided:N, random or file:PATH");
   mapping.kind = MappingKind::kFile;
   mapping.file = text.substr(5);
   std::ifstream in(mapping.file, std::ios::binary);
   std::ostringstream content;
-  if (!in || !(content << in.rdbuf())) return input_error("cannot read the mapping file", mapping.file, "give a file with one GPU index a line");
+  if (!in || !(content << in.rdbuf()))
+    return input_error("cannot read the mapping file", mapping.file, "give a file with one GPU index a line");
   mapping.text = content.str();
-  if (mapping.text.size() > kMaxMappingBytes) return input_error("mapping file too large", mapping.file, "at most 256 MiB");
+  if (mapping.text.size() > kMaxMappingBytes)
+    return input_error("mapping file too large", mapping.file, "at most 256 MiB");
   return mapping;
 }
 
@@ -66,9 +69,17 @@ Expected<PredictRequest> make_request(const PredictOptions& options, const Fabri
     if (!constants) return tl::unexpected(constants.error());
     request.constants = *constants;
   }
-  request.collective = {*kind, options.algorithm, options.ranks, options.group_size,
-                        options.grouping == "strided" ? Grouping::kStrided : Grouping::kPacked, Bytes{0}, options.seed,
-                        options.channels, options.root, options.shift, options.fan_in};
+  request.collective = {*kind,
+                        options.algorithm,
+                        options.ranks,
+                        options.group_size,
+                        options.grouping == "strided" ? Grouping::kStrided : Grouping::kPacked,
+                        Bytes{0},
+                        options.seed,
+                        options.channels,
+                        options.root,
+                        options.shift,
+                        options.fan_in};
   request.mapping = std::move(*mapping);
   request.sizes = std::move(*sizes);
   request.backend = options.backend == "analytic" ? BackendKind::kAnalytic : BackendKind::kFluid;
@@ -78,8 +89,10 @@ Expected<PredictRequest> make_request(const PredictOptions& options, const Fabri
 
 // What has to be given again to get the same bytes.
 std::map<std::string, std::string> provenance_options(const PredictOptions& o) {
-  std::map<std::string, std::string> out{{"sizes", o.sizes},     {"mapping", o.mapping},
-                                         {"grouping", o.grouping}, {"constants", o.constants},
+  std::map<std::string, std::string> out{{"sizes", o.sizes},
+                                         {"mapping", o.mapping},
+                                         {"grouping", o.grouping},
+                                         {"constants", o.constants},
                                          {"algorithm", o.algorithm.empty() ? "auto" : o.algorithm}};
   for (std::size_t i = 0; i < o.overrides.size(); ++i) out[fmt::format("set{}", i)] = o.overrides[i];
   return out;
@@ -103,7 +116,8 @@ int run_predict(const PredictOptions& options) {
   if (!measurement) return report_error(measurement.error());
   measurement->provenance.options = provenance_options(options);
   if (options.json != "-") {
-    if (auto done = write_file("-", print_measurement(*measurement, options.explain)); !done) return report_error(done.error());
+    if (auto done = write_file("-", print_measurement(*measurement, options.explain)); !done)
+      return report_error(done.error());
   }
   if (!options.json.empty())
     if (auto done = write_file(options.json, to_json(*measurement)); !done) return report_error(done.error());
@@ -118,26 +132,33 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
   CLI::App* cmd = app.add_subcommand("predict", "What a collective delivers on a fabric, and what limits it");
   cmd->add_option("spec", o.spec, "Fabric file (YAML; docs/spec.md)")->required();
   cmd->add_option("--collective", o.collective,
-                  "all_reduce, all_gather, reduce_scatter, all_to_all, broadcast, sendrecv, permutation, shift, incast, bisection")
+                  "all_reduce, all_gather, reduce_scatter, all_to_all, broadcast, sendrecv, permutation, shift, "
+                  "incast, bisection")
       ->capture_default_str();
   cmd->add_option("--algorithm", o.algorithm, "See docs/collectives.md; default: what the tuner takes for each size");
-  cmd->add_option("--sizes", o.sizes, "Message sizes: 8,64K,1G or 8:16G:x4 (K, M, G binary, as nccl-tests)")->capture_default_str();
+  cmd->add_option("--sizes", o.sizes, "Message sizes: 8,64K,1G or 8:16G:x4 (K, M, G binary, as nccl-tests)")
+      ->capture_default_str();
   cmd->add_option("--ranks", o.ranks, "Ranks in all; default: every GPU");
   cmd->add_option("--group-size", o.group_size, "Ranks of one collective; ranks / group size of them run at once");
   cmd->add_option("--grouping", o.grouping, "Members of a group: packed, or strided across the fabric")
-      ->check(CLI::IsMember({"packed", "strided"}))->capture_default_str();
+      ->check(CLI::IsMember({"packed", "strided"}))
+      ->capture_default_str();
   cmd->add_option("--mapping", o.mapping, "Rank to GPU: packed, strided:N, random, file:PATH")->capture_default_str();
   cmd->add_option("--channels", o.channels, "Rings, trees or connections side by side; default: one a NIC");
   cmd->add_option("--root", o.root, "Root of a broadcast, first receiver of an incast");
   cmd->add_option("--shift", o.shift, "Distance of a shift")->capture_default_str();
   cmd->add_option("--fan-in", o.fan_in, "Senders of one incast receiver; default: all others");
   cmd->add_option("--backend", o.backend, "fluid: every transfer routed and hashed; analytic: closed forms")
-      ->check(CLI::IsMember({"fluid", "analytic"}))->capture_default_str();
-  cmd->add_option("--constants", o.constants, "calibrated: the GPU generation's latencies and efficiencies; ideal: none")
-      ->check(CLI::IsMember({"calibrated", "ideal"}))->capture_default_str();
+      ->check(CLI::IsMember({"fluid", "analytic"}))
+      ->capture_default_str();
+  cmd->add_option("--constants", o.constants,
+                  "calibrated: the GPU generation's latencies and efficiencies; ideal: none")
+      ->check(CLI::IsMember({"calibrated", "ideal"}))
+      ->capture_default_str();
   cmd->add_option("--batch-epsilon", o.batch_epsilon, "Take finishes within this share of the time together; 0: exact")
       ->check(CLI::Range(0.0, 0.5));
-  cmd->add_option("--set", o.overrides, "Change a field of the fabric file: hosts.count=128 (repeatable)")->allow_extra_args(false);
+  cmd->add_option("--set", o.overrides, "Change a field of the fabric file: hosts.count=128 (repeatable)")
+      ->allow_extra_args(false);
   cmd->add_option("--seed", o.seed, "Seed of hashing, QP numbers and patterns")->capture_default_str();
   cmd->add_option("--threads", o.threads, "Threads; the result does not depend on it; default: all cores");
   cmd->add_option("--json", o.json, "Write the Measurement as JSON; -: to stdout, without the table");

@@ -7,7 +7,13 @@
 namespace weft {
 
 // Exit codes, docs/spec.md.
-enum ExitCode : int { kGood = 0, kVerdictFailed = 1, kInputWrong = 2, kEnvironmentFailed = 3, kInterruptedBySignal = 130 };
+enum ExitCode : int {
+  kGood = 0,
+  kVerdictFailed = 1,
+  kInputWrong = 2,
+  kEnvironmentFailed = 3,
+  kInterruptedBySignal = 130
+};
 
 // Sets `run` when its subcommand was chosen.
 void add_predict(CLI::App& app, std::function<int()>& run);

@@ -21,7 +21,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? weft::kGood : weft::kInputWrong;
   } catch (const std::bad_alloc&) {
-    return weft::report_error(weft::Error{weft::ErrorCode::kEnvironment, "out of memory", {},
-                                          "use fewer ranks (--ranks), smaller groups, or --backend analytic", {}});
+    return weft::report_error(weft::Error{weft::ErrorCode::kEnvironment,
+                                          "out of memory",
+                                          {},
+                                          "use fewer ranks (--ranks), smaller groups, or --backend analytic",
+                                          {}});
   }
 }

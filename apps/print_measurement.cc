@@ -11,18 +11,19 @@ std::string table(const Measurement& m) {
   std::string out = fmt::format("# {} of {} ranks", m.collective, m.ranks);
   if (m.group_size != m.ranks) out += fmt::format(" in {} groups of {}", m.ranks / m.group_size, m.group_size);
   out += fmt::format(", {} backend, seed {}, {}\n", m.provenance.backend, m.provenance.seed, m.provenance.spec_name);
-  out += fmt::format("#{:>15} {:>16} {:>10} {:>10}  {:<18} {}\n", "size", "time", "algbw", "busbw", "algorithm", "proto");
+  out +=
+      fmt::format("#{:>15} {:>16} {:>10} {:>10}  {:<18} {}\n", "size", "time", "algbw", "busbw", "algorithm", "proto");
   out += fmt::format("#{:>15} {:>16} {:>10} {:>10}\n", "(B)", "(us)", "(GB/s)", "(GB/s)");
   for (const Operation& op : m.operations)
-    out += fmt::format("{:>16} {:>16.2f} {:>10.2f} {:>10.2f}  {:<18} {}\n", op.size.count, op.time.microseconds(), op.algbw,
-                       op.busbw, op.algorithm, op.protocol);
+    out += fmt::format("{:>16} {:>16.2f} {:>10.2f} {:>10.2f}  {:<18} {}\n", op.size.count, op.time.microseconds(),
+                       op.algbw, op.busbw, op.algorithm, op.protocol);
   return out;
 }
 
 std::string tier_table(const Measurement& m) {
   if (m.tiers.empty()) return {};
-  std::string out = fmt::format("\n{:<18} {:>10} {:>8} {:>8} {:>8}   of the rate, largest size\n", "utilisation", "links",
-                                "min", "mean", "max");
+  std::string out = fmt::format("\n{:<18} {:>10} {:>8} {:>8} {:>8}   of the rate, largest size\n", "utilisation",
+                                "links", "min", "mean", "max");
   for (const TierUse& t : m.tiers)
     out += fmt::format("{:<18} {:>10} {:>7.1f}% {:>7.1f}% {:>7.1f}%\n", t.tier, t.links, 100 * t.min, 100 * t.mean,
                        100 * t.max);
@@ -32,7 +33,8 @@ std::string tier_table(const Measurement& m) {
 std::string hot_table(const Measurement& m) {
   if (m.hot_links.empty()) return {};
   std::string out = "\nhottest links\n";
-  for (const HotLink& h : m.hot_links) out += fmt::format("  {:<40} {:>6.1f}%  {:.6g} paths\n", h.name, 100 * h.utilisation, h.flows);
+  for (const HotLink& h : m.hot_links)
+    out += fmt::format("  {:<40} {:>6.1f}%  {:.6g} paths\n", h.name, 100 * h.utilisation, h.flows);
   return out;
 }
 
@@ -58,8 +60,8 @@ std::string print_measurement(const Measurement& m, bool explain) {
     out += fmt::format("\nwhy ({} B): {}\n", largest->size.count, largest->why.sentence);
   }
   if (m.max_mean_ratio > 0)
-    out += fmt::format("paths per link, fullest / mean (MMR) {:.2f}; fairness of rates (Jain) {:.3f}\n", m.max_mean_ratio,
-                       m.jain_index);
+    out += fmt::format("paths per link, fullest / mean (MMR) {:.2f}; fairness of rates (Jain) {:.3f}\n",
+                       m.max_mean_ratio, m.jain_index);
   out += tier_table(m) + hot_table(m);
   if (explain) out += explanation(m);
   for (const std::string& note : m.notes) out += fmt::format("\nnote: {}\n", note);
