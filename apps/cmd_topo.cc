@@ -54,9 +54,9 @@ Expected<std::vector<LinkId>> find_links(const Topology& topology, const std::st
       return input_error("--links: no such link", pattern, "the nearest name is " + nearest_name(topology, pattern));
     return std::vector{*link};
   }
+  const std::atomic<bool>& stop = interrupted();
   for (std::uint32_t l = 0; l < topology.link_count(); ++l) {
-    if (interrupted())
-      return tl::unexpected(Error{ErrorCode::kInterrupted, "interrupted while searching links", {}, {}, {}});
+    if (stop) return tl::unexpected(Error{ErrorCode::kInterrupted, "interrupted while searching links", {}, {}, {}});
     if (matches(topology.name(LinkId{l}), pattern)) found.push_back(LinkId{l});
   }
   if (found.empty())
@@ -163,7 +163,8 @@ void add_topo(CLI::App& app, std::function<int()>& run) {
   CLI::App* cmd = app.add_subcommand("topo", "What a fabric is made of, how it is cabled, and whether that is right");
   cmd->add_option("spec", o.spec, "Fabric file (YAML; docs/spec.md)");
   cmd->add_option("--set", o.overrides, "Change a field of the fabric file: hosts.count=128 (repeatable)")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE");
   const auto* check =
       cmd->add_option(
              "--check", o.floor,

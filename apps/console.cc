@@ -82,7 +82,9 @@ Expected<void> write_through(const std::string& path, const std::atomic<bool>* s
   std::error_code ignored;
   if (path != "-" && std::filesystem::is_regular_file(path, ignored)) std::filesystem::remove(path, ignored);
   if (failed == EINTR) return tl::unexpected(Error{ErrorCode::kInterrupted, "interrupted while writing", path, {}, {}});
-  if (failed != 0) return environment_error("cannot write the file", path, std::strerror(failed));
+  if (failed != 0)
+    return environment_error(path == "-" ? "cannot write to stdout" : "cannot write the file", path,
+                             std::strerror(failed));
   return written;
 }
 
