@@ -2,6 +2,7 @@
 #include "emulator/fluid/completion.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <queue>
@@ -15,6 +16,8 @@ namespace {
 
 // Finishes closer than this are one event: rounding, not physics.
 constexpr double kTie = 1e-12;
+// A batch never reaches further than this share of the time so far, however little it leaves unused.
+constexpr double kLongestBatch = 0.08;
 
 tl::unexpected<Error> interrupted() {
   return tl::unexpected<Error>(Error{ErrorCode::kInterrupted, "cancelled while flows were finishing", {}, {}, {}});
@@ -176,7 +179,7 @@ class BatchedCompletion {
       ++result_.solves;
       const double first = next_finish();
       if (first == kUnbounded) break;
-      const std::size_t batch = advance(first + (now_ + first) * options_.batch_epsilon);
+      const std::size_t batch = advance(horizon_after(first));
       WEFT_CHECK(batch > 0);
       ended += batch;
       ticker.report(ended);
@@ -196,6 +199,55 @@ class BatchedCompletion {
       least[part] = soonest;
     });
     return *std::min_element(least.begin(), least.end());
+  }
+
+  // How far a batch may reach: the epsilon of time, or longer as long as what finished variables leave unused stays
+  // below epsilon of what all send meanwhile. The tails of a distribution then do not cost a solve for each finish.
+  double horizon_after(double first) const {
+    const double least = first + (now_ + first) * options_.batch_epsilon;
+    const double most = first + (now_ + first) * std::max(kLongestBatch, options_.batch_epsilon);
+    const double width = (most - first) / kBins;
+    if (!(width > 0.0)) return least;
+    std::vector<Histogram> blocks(kBlocks);  // a fixed number, so that sums do not depend on the thread count
+    parallel_for(threads_, kBlocks, [&](std::size_t, std::size_t begin, std::size_t end) {
+      for (std::size_t b = begin; b < end; ++b) fill(blocks[b], b, first, width);
+    });
+    double total = 0.0;
+    for (const Histogram& block : blocks) total += block.total;
+    double rate = 0.0;  // of those finished by then, and that times the time at which they finish
+    double rate_time = 0.0;
+    double horizon = least;
+    for (std::size_t bin = 0; bin < kBins; ++bin) {
+      for (const Histogram& block : blocks) {
+        rate += block.rate[bin];
+        rate_time += block.rate_time[bin];
+      }
+      const double edge = first + width * static_cast<double>(bin + 1);
+      if (rate * edge - rate_time > options_.batch_epsilon * total * edge) break;
+      horizon = std::max(horizon, edge);
+    }
+    return horizon;
+  }
+
+  struct Histogram {
+    std::array<double, 256> rate{};
+    std::array<double, 256> rate_time{};
+    double total = 0.0;
+  };
+  static constexpr std::size_t kBins = 256;
+  static constexpr std::size_t kBlocks = 64;
+
+  void fill(Histogram& block, std::size_t index, double first, double width) const {
+    const std::size_t count = rates_.size();
+    for (std::size_t v = count * index / kBlocks; v < count * (index + 1) / kBlocks; ++v) {
+      if (finished_[v] != 0 || !(rates_[v] > 0.0) || rates_[v] == kUnbounded) continue;
+      block.total += rates_[v];
+      const double time = remaining_[v] / rates_[v];
+      const double bin = (time - first) / width;
+      if (!(bin < static_cast<double>(kBins))) continue;
+      block.rate[static_cast<std::size_t>(std::max(0.0, bin))] += rates_[v];
+      block.rate_time[static_cast<std::size_t>(std::max(0.0, bin))] += rates_[v] * time;
+    }
   }
 
   // Lets time pass up to the last finish within `horizon` from now. Returns how many finish.
@@ -260,11 +312,33 @@ class BatchedCompletion {
   double now_ = 0.0;
 };
 
+bool all_equal(std::span<const double> sizes) {
+  return std::all_of(sizes.begin(), sizes.end(), [&sizes](double size) { return size == sizes.front(); });
+}
+
+// Rates do not change until the end (see the header), so the first solve says it all.
+Expected<Completion> complete_equal(const MaxMinProblem& p, double size, const CompletionOptions& options) {
+  if (is_cancelled(options)) return interrupted();
+  Completion result;
+  result.finish.resize(p.variable_count());
+  MaxMinSolver().solve(p, transpose(p, options.threads), result.finish);
+  result.solves = 1;
+  for (double& finish : result.finish) {
+    const double rate = finish;
+    finish = size == 0.0 ? 0.0 : rate > 0.0 ? size / rate : kUnbounded;
+    if (finish < kUnbounded) result.makespan = std::max(result.makespan, finish);
+  }
+  if (is_cancelled(options)) return interrupted();
+  Ticker(options, result.finish.size()).report(result.finish.size());
+  return result;
+}
+
 }  // namespace
 
 Expected<Completion> complete(const MaxMinProblem& problem, std::span<const double> sizes,
                               const CompletionOptions& options) {
   if (auto verdict = validate_run(problem, sizes, options); !verdict) return tl::unexpected(verdict.error());
+  if (!sizes.empty() && all_equal(sizes) && !options.always_step) return complete_equal(problem, sizes[0], options);
   if (options.batch_epsilon > 0.0) return BatchedCompletion(problem, sizes, options).run();
   return ExactCompletion(problem, sizes).run(options);
 }

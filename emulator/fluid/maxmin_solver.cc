@@ -18,13 +18,13 @@ namespace {
 // Above this share of entries on resources that can bind, copying them does not pay.
 constexpr double kDirectShare = 0.6;
 constexpr double kGrowing = -1.0;  // in `rates`: not fixed yet
-// How many batch items ahead of its use each random access is announced, in the order in which they depend.
-constexpr std::size_t kRecordsAhead = 32;
-constexpr std::size_t kVariablesAhead = 20;
-constexpr std::size_t kRatesAhead = 12;
-constexpr std::size_t kEntriesAhead = 7;
-constexpr std::size_t kNeighboursAhead = 3;
-constexpr std::uint32_t kAnnounced = 8;  // entries of a resource that are announced; long ones stream by themselves
+// How many items ahead of its use each random access is announced, in the order in which they depend.
+constexpr std::uint32_t kRecordsAhead = 32;
+constexpr std::uint32_t kVariablesAhead = 20;
+constexpr std::uint32_t kRatesAhead = 12;
+constexpr std::uint32_t kEntriesAhead = 7;
+constexpr std::uint32_t kNeighboursAhead = 3;
+constexpr std::uint32_t kMostAnnounced = 16;  // entries of a variable; a whole ring's list streams by itself
 
 void prefetch(const void* address) { __builtin_prefetch(address); }
 
@@ -94,32 +94,30 @@ class Filling {
       const Record& record = records_[batch[i + kVariablesAhead].id];
       if (record.count != 0) prefetch(&system_.variables[record.begin]);
     }
-    if (i + kRatesAhead < batch.size()) {
-      for_growing_head(batch[i + kRatesAhead].id, [this](std::uint32_t variable) {
-        prefetch(&rates_[variable]);
-        prefetch(&system_.offsets[variable]);
-      });
-    }
-    if (i + kEntriesAhead < batch.size()) {
-      for_growing_head(batch[i + kEntriesAhead].id, [this](std::uint32_t variable) {
-        if (rates_[variable] < 0.0) prefetch(&system_.entries[system_.offsets[variable]]);
-      });
-    }
-    if (i + kNeighboursAhead < batch.size()) {
-      for_growing_head(batch[i + kNeighboursAhead].id, [this](std::uint32_t variable) {
-        if (rates_[variable] >= 0.0) return;
-        const std::uint32_t end = std::min(system_.offsets[variable + 1], system_.offsets[variable] + kAnnounced);
-        for (std::uint32_t e = system_.offsets[variable]; e < end; ++e) prefetch(&records_[system_.entries[e]]);
-      });
-    }
+    if (i + kRatesAhead < batch.size()) for_head(batch[i + kRatesAhead].id, &Filling::announce_rate);
+    if (i + kEntriesAhead < batch.size()) for_head(batch[i + kEntriesAhead].id, &Filling::announce_entries);
+    if (i + kNeighboursAhead < batch.size()) for_head(batch[i + kNeighboursAhead].id, &Filling::announce_neighbours);
   }
 
-  template <typename Visit>
-  void for_growing_head(std::uint32_t id, const Visit& see) const {
+  // The first variables of a resource; the others are announced as its list is walked.
+  void for_head(std::uint32_t id, void (Filling::*announce_one)(std::uint32_t) const) const {
     if (records_[id].count == 0) return;
     const std::uint32_t begin = records_[id].begin;
-    const std::uint32_t end = std::min(records_[id + 1].begin, begin + kAnnounced);
-    for (std::uint32_t e = begin; e < end; ++e) see(system_.variables[e]);
+    const std::uint32_t end = std::min(records_[id + 1].begin, begin + kRatesAhead);
+    for (std::uint32_t e = begin; e < end; ++e) (this->*announce_one)(system_.variables[e]);
+  }
+
+  void announce_rate(std::uint32_t variable) const {
+    prefetch(&rates_[variable]);
+    prefetch(&system_.offsets[variable]);
+  }
+  void announce_entries(std::uint32_t variable) const {
+    if (rates_[variable] < 0.0) prefetch(&system_.entries[system_.offsets[variable]]);
+  }
+  void announce_neighbours(std::uint32_t variable) const {
+    if (rates_[variable] >= 0.0) return;
+    const std::uint32_t end = std::min(system_.offsets[variable + 1], system_.offsets[variable] + kMostAnnounced);
+    for (std::uint32_t e = system_.offsets[variable]; e < end; ++e) prefetch(&records_[system_.entries[e]]);
   }
 
   void visit(ShareQueue& queue, const ShareItem& item) {
@@ -133,7 +131,13 @@ class Filling {
     level_ = std::max(level_, item.share);
     ++stats_.frozen_resources;
     const std::uint32_t end = records_[item.id + 1].begin;
-    for (std::uint32_t e = records_[item.id].begin; e < end; ++e) fix(system_.variables[e]);
+    const std::span<const std::uint32_t> variables = system_.variables;
+    for (std::uint32_t e = records_[item.id].begin; e < end; ++e) {
+      if (e + kRatesAhead < end) announce_rate(variables[e + kRatesAhead]);
+      if (e + kEntriesAhead < end) announce_entries(variables[e + kEntriesAhead]);
+      if (e + kNeighboursAhead < end) announce_neighbours(variables[e + kNeighboursAhead]);
+      fix(variables[e]);
+    }
   }
 
   void meet_bound() {

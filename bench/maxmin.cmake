@@ -1,0 +1,11 @@
+# The max-min core against the textbook solver and, where installed, SimGrid.
+add_executable(weft_bench_maxmin fluid_maxmin.cc)
+target_link_libraries(weft_bench_maxmin PRIVATE weft::maxmin fmt::fmt nlohmann_json::nlohmann_json CLI11::CLI11)
+find_library(WEFT_SIMGRID simgrid)
+if(WEFT_SIMGRID)
+  target_sources(weft_bench_maxmin PRIVATE fluid_simgrid.cc)
+  target_compile_definitions(weft_bench_maxmin PRIVATE WEFT_WITH_SIMGRID)
+  target_link_libraries(weft_bench_maxmin PRIVATE ${WEFT_SIMGRID})
+else()
+  message(STATUS "weft_bench_maxmin: without SimGrid (libsimgrid-dev)")
+endif()
