@@ -3,6 +3,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "apps/arguments.h"
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "apps/print_measurement.h"
@@ -15,6 +16,8 @@ namespace weft {
 namespace {
 
 constexpr std::size_t kMaxMappingBytes = 256U << 20;  // 16 M lines of 9 characters fit twice
+
+constexpr unsigned kMaxThreads = 1024;
 
 struct PredictOptions {
   std::string spec, collective = "all_reduce", algorithm, sizes = "8:16G:x8", backend = "fluid", json;
@@ -99,6 +102,7 @@ std::map<std::string, std::string> provenance_options(const PredictOptions& o) {
 }
 
 int run_predict(const PredictOptions& options) {
+  if (auto writable = check_writable(options.json); !writable) return report_error(writable.error());
   const auto spec = load_spec(options.spec, options.overrides);
   if (!spec) return report_error(spec.error());
   const auto request = make_request(options, *spec);
@@ -121,7 +125,13 @@ int run_predict(const PredictOptions& options) {
   }
   if (!options.json.empty())
     if (auto done = write_file(options.json, to_json(*measurement)); !done) return report_error(done.error());
-  return measurement->operations.size() < request->sizes.size() ? kInterruptedBySignal : kGood;
+  if (measurement->operations.size() == request->sizes.size()) return kGood;
+  return report_error(
+      Error{ErrorCode::kInterrupted,
+            "interrupted",
+            {},
+            fmt::format("{} of {} sizes are done", measurement->operations.size(), request->sizes.size()),
+            {}});
 }
 
 }  // namespace
@@ -138,16 +148,20 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
   cmd->add_option("--algorithm", o.algorithm, "See docs/collectives.md; default: what the tuner takes for each size");
   cmd->add_option("--sizes", o.sizes, "Message sizes: 8,64K,1G or 8:16G:x4 (K, M, G binary, as nccl-tests)")
       ->capture_default_str();
-  cmd->add_option("--ranks", o.ranks, "Ranks in all; default: every GPU");
-  cmd->add_option("--group-size", o.group_size, "Ranks of one collective; ranks / group size of them run at once");
+  cmd->add_option("--ranks", o.ranks, "Ranks in all; default: every GPU")->check(whole_number(UINT32_MAX));
+  cmd->add_option("--group-size", o.group_size, "Ranks of one collective; ranks / group size of them run at once")
+      ->check(whole_number(UINT32_MAX));
   cmd->add_option("--grouping", o.grouping, "Members of a group: packed, or strided across the fabric")
       ->check(CLI::IsMember({"packed", "strided"}))
       ->capture_default_str();
   cmd->add_option("--mapping", o.mapping, "Rank to GPU: packed, strided:N, random, file:PATH")->capture_default_str();
-  cmd->add_option("--channels", o.channels, "Rings, trees or connections side by side; default: one a NIC");
-  cmd->add_option("--root", o.root, "Root of a broadcast, first receiver of an incast");
-  cmd->add_option("--shift", o.shift, "Distance of a shift")->capture_default_str();
-  cmd->add_option("--fan-in", o.fan_in, "Senders of one incast receiver; default: all others");
+  cmd->add_option("--channels", o.channels, "Rings, trees or connections side by side; default: one a NIC")
+      ->check(whole_number(UINT32_MAX));
+  cmd->add_option("--root", o.root, "Root of a broadcast, first receiver of an incast")
+      ->check(whole_number(UINT32_MAX));
+  cmd->add_option("--shift", o.shift, "Distance of a shift")->check(whole_number(UINT32_MAX))->capture_default_str();
+  cmd->add_option("--fan-in", o.fan_in, "Senders of one incast receiver; default: all others")
+      ->check(whole_number(UINT32_MAX));
   cmd->add_option("--backend", o.backend, "fluid: every transfer routed and hashed; analytic: closed forms")
       ->check(CLI::IsMember({"fluid", "analytic"}))
       ->capture_default_str();
@@ -158,10 +172,15 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
   cmd->add_option("--batch-epsilon", o.batch_epsilon, "Take finishes within this share of the time together; 0: exact")
       ->check(CLI::Range(0.0, 0.5));
   cmd->add_option("--set", o.overrides, "Change a field of the fabric file: hosts.count=128 (repeatable)")
-      ->allow_extra_args(false);
-  cmd->add_option("--seed", o.seed, "Seed of hashing, QP numbers and patterns")->capture_default_str();
-  cmd->add_option("--threads", o.threads, "Threads; the result does not depend on it; default: all cores");
-  cmd->add_option("--json", o.json, "Write the Measurement as JSON; -: to stdout, without the table");
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE");
+  cmd->add_option("--seed", o.seed, "Seed of hashing, QP numbers and patterns")
+      ->check(whole_number(UINT64_MAX))
+      ->capture_default_str();
+  cmd->add_option("--threads", o.threads, "Threads; the result does not depend on it; default: all cores")
+      ->check(whole_number(kMaxThreads));
+  cmd->add_option("--json", o.json, "Write the Measurement as JSON; -: to stdout, without the table")
+      ->type_name("FILE");
   cmd->add_flag("--explain", o.explain, "Phase times, counters and more hot links");
   cmd->add_flag("--quiet", o.quiet, "No progress");
   cmd->callback([options, &run] { run = [options] { return run_predict(*options); }; });

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <iosfwd>
 #include <string>
 
 #include "fabric/backend.h"
@@ -20,7 +22,15 @@ void end_progress(bool quiet);
 // Set by SIGINT and SIGTERM from the first call on; a second signal ends the process as usual.
 [[nodiscard]] const std::atomic<bool>& interrupted();
 
+// Whether a result can be written there, asked before the work that makes it; "" and "-" can. Errors: kEnvironment.
+[[nodiscard]] Expected<void> check_writable(const std::string& path);
+
 // Writes text to the file, or to stdout for "-". Errors: kEnvironment with the reason.
 [[nodiscard]] Expected<void> write_file(const std::string& path, const std::string& text);
+
+// The same for what is too large to hold. A file that was not finished is removed: half a plan misleads.
+// Errors: kEnvironment with the reason, kInterrupted after a signal, or what `write` returns.
+[[nodiscard]] Expected<void> write_stream(const std::string& path,
+                                          const std::function<Expected<void>(std::ostream&)>& write);
 
 }  // namespace weft

@@ -1,17 +1,28 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <exception>
+#include <new>
+#include <stdexcept>
+#include <system_error>
 
+#include "apps/arguments.h"
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "emulator/version.h"
+
+namespace {
+
+weft::Error out_of_memory() {
+  return {
+      weft::ErrorCode::kEnvironment, "out of memory", "", "use fewer ranks, smaller groups or --backend analytic", {}};
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);  // `weft ... | head` ends quietly
   CLI::App app{"weft: what a GPU fabric will deliver, before it is bought and once it is racked"};
   app.set_version_flag("--version", std::string(weft::kVersion));
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
   std::function<int()> run;
   weft::add_predict(app, run);
   weft::add_topo(app, run);
@@ -19,12 +30,13 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     return run();
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? weft::kGood : weft::kInputWrong;
+    return weft::report_parse_error(app, error);
   } catch (const std::bad_alloc&) {
-    return weft::report_error(weft::Error{weft::ErrorCode::kEnvironment,
-                                          "out of memory",
-                                          {},
-                                          "use fewer ranks (--ranks), smaller groups, or --backend analytic",
-                                          {}});
+    return weft::report_error(out_of_memory());
+  } catch (const std::length_error&) {  // a vector beyond its largest size
+    return weft::report_error(out_of_memory());
+  } catch (const std::system_error& error) {
+    return weft::report_error(
+        {weft::ErrorCode::kEnvironment, "the system refused", error.what(), "use fewer --threads or less memory", {}});
   }
 }

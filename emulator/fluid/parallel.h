@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -15,19 +16,31 @@ namespace weft {
 }
 
 // Calls body(part, begin, end) once for each of `threads` contiguous parts of [0, count), part 0 on the caller's
-// thread, and returns when all are done. Parts that would be empty are not called. `body` must not throw.
+// thread, and returns when all are done. Parts that would be empty are not called. What `body` throws (memory runs
+// out) is thrown again on the caller's thread, the lowest part's first.
 template <typename Body>
 void parallel_for(unsigned threads, std::size_t count, const Body& body) {
   const std::size_t parts = resolve_threads(threads);
   auto edge = [&](std::size_t part) { return count / parts * part + (count % parts) * part / parts; };
+  std::vector<std::exception_ptr> thrown(parts);
+  auto guarded = [&](std::size_t part) noexcept {
+    try {
+      body(part, edge(part), edge(part + 1));
+    } catch (...) {
+      thrown[part] = std::current_exception();
+    }
+  };
   std::vector<std::jthread> workers;
   workers.reserve(parts);
   for (std::size_t part = 1; part < parts; ++part) {
     if (edge(part) < edge(part + 1)) {
-      workers.emplace_back([&body, part, begin = edge(part), end = edge(part + 1)] { body(part, begin, end); });
+      workers.emplace_back([&guarded, part] { guarded(part); });
     }
   }
-  if (edge(0) < edge(1)) body(std::size_t{0}, edge(0), edge(1));
+  if (edge(0) < edge(1)) guarded(0);
+  workers.clear();
+  for (const std::exception_ptr& error : thrown)
+    if (error) std::rethrow_exception(error);
 }
 
 }  // namespace weft
