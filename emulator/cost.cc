@@ -58,8 +58,8 @@ std::vector<double> overlap_factors(const ScheduleCost& cost, double chunks) {
 
 double hop_seconds(const PhaseCost& p, const ProtocolConstants& protocol, const Constants& constants) {
   const double injection = constants.nic_message_rate > 0 ? p.messages / constants.nic_message_rate : 0.0;
-  return injection + p.scale_up_hops * protocol.scale_up_step.seconds() + p.scale_out_hops * protocol.scale_out_step.seconds() +
-         (constants.count_path_delay ? p.path_seconds : 0.0);
+  return injection + p.scale_up_hops * protocol.scale_up_step.seconds() +
+         p.scale_out_hops * protocol.scale_out_step.seconds() + (constants.count_path_delay ? p.path_seconds : 0.0);
 }
 
 Priced price_with(const ScheduleCost& cost, Bytes size, const Constants& constants, const ProtocolConstants& protocol) {
