@@ -73,7 +73,8 @@ Form tree_across(const S& s, const char* name) {
   return form;
 }
 Form switch_direction(const S& s, const char* name, double up, std::uint32_t stage) {
-  Form form{name, 1, s.places > 1 ? up : 0, 0, 1};
+  Form form{name, 1, s.places > 1 ? up : 0};
+  form.up_hops = stage == 0 ? 1 : 0;  // up to the switch and down from it is one step
   form.group = 1;
   form.stage = stage;
   form.nvls = true;
@@ -101,14 +102,37 @@ Forms chain_tree(const S& s, bool both) {
   return without_empty(forms);
 }
 
-// log2(n) exchanges; `volume` S moved in all by a rank, `out` of it across domains.
-Forms doubling(const S& s, const char* name, double steps, double up, double out) {
-  Form form{name, steps};
-  form.up = s.places > 1 ? up : 0;
-  form.nic = s.domains > 1 ? out * s.places / s.nics : 0;
-  form.out_hops = s.domains > 1 ? levels(s.domains) * steps / std::max(1.0, levels(s.ranks)) : 0;
-  form.up_hops = steps - form.out_hops;
-  return without_empty({form});
+// Exchanges with partners at distance 1, 2, 4, ...: rounds inside the domain, then rounds across, one after the other.
+// `inside` and `out` are the S that a rank sends in them. Ranks beyond the largest power of two hand their buffer to a
+// partner first and take the result last. Nothing where that power, the domain or the folding do not nest.
+Forms doubling(const S& s, const char* name, double passes, double inside, double out) {
+  const double power = std::exp2(std::floor(std::log2(s.ranks)));
+  const bool nested = std::exp2(levels(s.places)) == s.places && std::exp2(levels(s.domains)) == s.domains;
+  const bool one_tier = s.places == 1 || s.domains == 1;
+  if (!nested && !one_tier) return {};
+  const double nic_share = s.places / s.nics;
+  Forms forms;
+  if (s.places > 1) {
+    const double rounds = passes * (nested ? levels(s.places) : std::log2(power));
+    forms.push_back({name, rounds, inside, 0, rounds});
+  }
+  if (s.domains > 1) {
+    const double rounds = passes * (nested ? levels(s.domains) : std::log2(power));
+    forms.push_back({name, rounds, 0, out * nic_share, 0, rounds});
+  }
+  if (power < s.ranks) {
+    if (s.domains > 1) forms.push_back({"folding", 2, 0, 2 * nic_share, 0, 2});
+    if (s.places > 1) forms.push_back({"folding", 2, 2, 0, 2});
+  }
+  return without_empty(forms);
+}
+Forms halving_doubling(const S& s) {
+  const auto kept = [](double n) { return n <= 1 ? n : std::exp2(std::floor(std::log2(n))); };
+  const double places = kept(s.places), domains = kept(s.domains);
+  return doubling(s, "halving-doubling", 2, 2 * (places - 1) / places, 2 * (domains - 1) / domains / places);
+}
+Forms recursive_doubling(const S& s) {
+  return doubling(s, "recursive doubling", 1, std::floor(std::log2(s.places)), std::floor(std::log2(s.domains)));
 }
 
 Forms exchange(const S& s, const char* name, double steps, bool rail_aligned) {
@@ -124,8 +148,17 @@ Forms exchange(const S& s, const char* name, double steps, bool rail_aligned) {
   return without_empty({form});
 }
 
+// Step t: member i sends to i + t. Of the m members on one NIC, min(t, n - t, m) leave their domain.
+Forms pairwise(const S& s) {
+  Forms forms = exchange(s, "exchange", s.ranks - 1, false);
+  const double sharing = s.places / s.nics, lost = std::max(1.0, sharing);
+  if (s.domains > 1) forms[0].nic = sharing * (s.ranks - lost) / s.ranks;
+  return forms;
+}
+
 // Every rank sends S to one other, in another domain where there is one.
 Forms one_message(const S& s, const char* name) {
+  if (s.ranks <= 1) return {};
   Form form{name, 1, s.domains > 1 ? 0.0 : 1.0, s.domains > 1 ? s.places / s.nics : 0};
   form.out_hops = s.domains > 1 ? 1 : 0;
   form.up_hops = 1 - form.out_hops;
@@ -142,18 +175,15 @@ Forms forms_of(const S& s, CollectiveKind kind, const std::string& algorithm) {
       if (algorithm == "nvls_ring") return nvls(s, {ring_across(s, 2)});
       if (algorithm == "nvls_tree") return nvls(s, {tree_across(s, "tree reduce"), tree_across(s, "tree broadcast")});
       if (algorithm == "tree") return chain_tree(s, true);
-      // Partners at distance p, 2p, ... lie outside: each domain-crossing round moves what is left of the buffer.
-      if (algorithm == "halving_doubling")
-        return doubling(s, "halving-doubling", 2 * levels(n), 2 * (n - 1) / n, 2 * (s.domains - 1) / n);
-      if (algorithm == "recursive_doubling")
-        return doubling(s, "recursive doubling", levels(n), levels(s.places), levels(s.domains));
+      if (algorithm == "halving_doubling") return halving_doubling(s);
+      if (algorithm == "recursive_doubling") return recursive_doubling(s);
       return {};
     case CollectiveKind::kAllGather:
       return algorithm == "ring" ? without_empty(flat_ring(s, 1)) : hierarchical(s, 1, false, true);
     case CollectiveKind::kReduceScatter:
       return algorithm == "ring" ? without_empty(flat_ring(s, 1)) : hierarchical(s, 1, true, false);
     case CollectiveKind::kAllToAll:
-      return exchange(s, "exchange", algorithm == "pairwise" ? n - 1 : 1, algorithm == "rail_aligned");
+      return algorithm == "pairwise" ? pairwise(s) : exchange(s, "exchange", 1, algorithm == "rail_aligned");
     case CollectiveKind::kBroadcast: {
       if (algorithm == "tree") return chain_tree(s, false);
       Forms forms = flat_ring(s, 1);

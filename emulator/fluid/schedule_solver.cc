@@ -30,14 +30,30 @@ TierShares shares_of(const Constants& c, const FabricSpec& spec, CollectiveKind 
           payload * (pair ? c.pair_scale_out : c.ring_scale_out)};
 }
 
-// A lockstep lane passes all its hops in turn: each step costs their mean. Elsewhere the slowest hop counts.
-void add_hops(const Phase& phase, const HopSums& hops, PhaseCost& cost) {
+// Hops of a pipelined double tree that stay inside a domain: the chain below each domain's entry. Per channel, N
+// domains of p ranks have N (p - 1) edges inside and 2 (N - 1) across; n = N p. Solved for p - 1, in the mean over
+// domains.
+double chain_hops(const HopSums& hops, std::uint32_t group_size) {
+  const double inside = static_cast<double>(hops.scale_up_edges);
+  const double across = static_cast<double>(hops.scale_out_edges) / 2;
+  const double channels = (inside + across) / (group_size - 1);
+  return std::round(inside / (across + channels));
+}
+
+// A lockstep lane passes all its hops in turn: each step costs their mean. Elsewhere the slowest hop counts, and a
+// tree passes its chains and then the hops across.
+void add_hops(const Phase& phase, const HopSums& hops, std::uint32_t group_size, PhaseCost& cost) {
   const double steps = static_cast<double>(phase.move_steps());
   const double edges = static_cast<double>(std::max<std::uint64_t>(1, hops.edges));
+  if (phase.via == Via::kScaleUpMulticast) return;  // up to the switch and down from it is one step, counted going up
   if (phase.coupling == Coupling::kLockstep) {
     cost.scale_up_hops = steps * static_cast<double>(hops.scale_up_edges) / edges;
     cost.scale_out_hops = steps * static_cast<double>(hops.scale_out_edges) / edges;
     cost.path_seconds = steps * hops.scale_out_delay_sum / edges;
+  } else if (phase.depth > 0) {
+    cost.scale_up_hops = std::min(steps, chain_hops(hops, group_size));
+    cost.scale_out_hops = steps - cost.scale_up_hops;
+    cost.path_seconds = cost.scale_out_hops * hops.scale_out_delay_max;
   } else {
     const bool out = hops.scale_out_edges > 0;
     cost.scale_out_hops = out ? steps : 0;
@@ -210,7 +226,7 @@ void ScheduleSolver::finish_phase(const Phase& phase, Step& total, const DataTim
   cost.stage = phase.stage;
   cost.uses_nic = total.hops.scale_out_edges > 0;
   cost.binding_tier = tier;
-  add_hops(phase, total.hops, cost);
+  add_hops(phase, total.hops, schedule_->group_size, cost);
   // The phase that stands for the fabric: the longest of those that use it.
   const double weight = cost.uses_nic ? data.total() + 1 : 0;
   if (weight >= longest_) {
