@@ -209,11 +209,14 @@ Expected<void> ScheduleSolver::aggregate_phase(const Phase& phase, const TierSha
                        fmt::format("the limit is {}; use smaller groups (--group-size) or fewer ranks (--ranks)",
                                    fluid_.max_transfers));
   const std::int64_t n = schedule_->group_size;
-  auto loads = aggregate_all_to_all(*clos, *schedule_, phase.via, Bytes{(schedule_->size.count + n - 1) / n});
+  const Bytes message{(schedule_->size.count + n - 1) / n};
+  auto loads = aggregate_all_to_all(*clos, *schedule_, phase.via, message);
   if (!loads) return tl::unexpected(loads.error());
   Step total;
   total.hops = loads->hops;
-  total.flows.assign(topology_.link_count(), 0.0);
+  const double paths_per_bit =
+      topology_.spec().transport.qps_per_connection / (8.0 * static_cast<double>(message.count));
+  for (const double bits : loads->bits) total.flows.push_back(bits * paths_per_bit);
   std::string tier;
   DataTime data = explain_time(topology_, pools_, loads->bits, shares, 0.0, tier);
   total.seconds = data.total();
