@@ -63,10 +63,11 @@ Forms hierarchical(const S& s, double passes, bool first, bool last) {
   return without_empty(forms);
 }
 
-// Double binary trees: in each direction a NIC carries half the shard to or from two children.
+// Double binary trees: a NIC carries half the shard to or from two children. Of two domains each is the root of one
+// tree and has one child: half the shard each way.
+double tree_share(const S& s) { return s.domains > 2 ? 1 / s.nics : s.domains > 1 ? 0.5 / s.nics : 0; }
 Form tree_across(const S& s, const char* name) {
-  Form form{name, levels(s.domains), 0, s.domains > 2 ? 1 / s.nics : s.domains > 1 ? 1 / s.nics : 0,
-            0,    levels(s.domains)};
+  Form form{name, levels(s.domains), 0, tree_share(s), 0, levels(s.domains)};
   form.depth = levels(s.domains);
   form.group = 1;
   form.stage = 1;
@@ -93,7 +94,7 @@ Forms chain_tree(const S& s, bool both) {
   const double depth = levels(s.domains) + s.places - 1;
   Form form{both ? "tree reduce" : "tree broadcast", depth};
   form.up = s.places > 1 ? 1 : 0;
-  form.nic = s.domains > 1 ? 1 / s.nics : 0;
+  form.nic = tree_share(s);
   form.up_hops = s.places - 1;
   form.out_hops = levels(s.domains);
   form.depth = depth;
