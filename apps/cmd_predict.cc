@@ -98,6 +98,12 @@ std::map<std::string, std::string> provenance_options(const PredictOptions& o) {
                                          {"grouping", o.grouping},
                                          {"constants", o.constants},
                                          {"algorithm", o.algorithm.empty() ? "auto" : o.algorithm}};
+  const PredictOptions defaults;
+  if (o.channels != defaults.channels) out["channels"] = fmt::format("{}", o.channels);
+  if (o.root != defaults.root) out["root"] = fmt::format("{}", o.root);
+  if (o.shift != defaults.shift) out["shift"] = fmt::format("{}", o.shift);
+  if (o.fan_in != defaults.fan_in) out["fan-in"] = fmt::format("{}", o.fan_in);
+  if (o.batch_epsilon != defaults.batch_epsilon) out["batch-epsilon"] = fmt::format("{}", o.batch_epsilon);
   for (std::size_t i = 0; i < o.overrides.size(); ++i) out[fmt::format("set{}", i)] = o.overrides[i];
   return out;
 }
