@@ -34,7 +34,7 @@ struct Constants {
   bool count_path_delay = true;  // add propagation and switch latency to each step
   // Pipelined phases overlap in chunks of this many bytes a rank; 0: infinitely small chunks.
   Bytes pipeline_chunk{0};
-  double nic_message_rate = 0;     // messages a second that one NIC can start; 0: no limit
+  double nic_message_rate = 0;                   // messages a second that one NIC can start; 0: no limit
   std::array<ProtocolConstants, 2> protocols{};  // low latency, full bandwidth
 
   // Line rate, no latency: what closed forms without an alpha term assume.

@@ -37,56 +37,72 @@ double chunk_count(const ScheduleCost& cost, Bytes size, const Constants& consta
   return std::max(1.0, shard / static_cast<double>(constants.pipeline_chunk.count));
 }
 
-// Share of its data time with which each phase enters: 1 for the slowest stage of its overlap group, 1 / chunks for
-// the other stages.
-std::vector<double> overlap_factors(const ScheduleCost& cost, double chunks) {
-  std::map<std::pair<std::uint32_t, std::uint32_t>, double> stage_seconds;
-  for (const PhaseCost& p : cost.phases)
-    if (p.overlap_group > 0) stage_seconds[{p.overlap_group, p.stage}] += p.data.total();
-  std::map<std::uint32_t, std::pair<double, std::uint32_t>> slowest;  // group -> seconds, stage
-  for (const auto& [key, seconds] : stage_seconds) {
-    auto [it, fresh] = slowest.try_emplace(key.first, seconds, key.second);
-    if (!fresh && seconds > it->second.first) it->second = {seconds, key.second};
-  }
-  std::vector<double> factors;
+struct Group {
+  std::map<std::uint32_t, double> stages;  // data seconds
+  double slowest = 0, sum = 0;
+  std::uint32_t base = 0;  // the stage that the time is told by: the slowest of those that use a NIC, or of all
+  [[nodiscard]] double seconds(double chunks) const { return slowest + (sum - slowest) / chunks; }
+};
+
+std::map<std::uint32_t, Group> overlap_groups(const ScheduleCost& cost) {
+  std::map<std::uint32_t, Group> groups;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, bool> nic_stage;
   for (const PhaseCost& p : cost.phases) {
-    const bool hidden = p.overlap_group > 0 && slowest.at(p.overlap_group).second != p.stage;
-    factors.push_back(hidden ? 1.0 / chunks : 1.0);
+    if (p.overlap_group == 0) continue;
+    groups[p.overlap_group].stages[p.stage] += p.data.total();
+    nic_stage[{p.overlap_group, p.stage}] |= p.uses_nic;
   }
-  return factors;
+  for (auto& [id, group] : groups) {
+    bool found = false, found_nic = false;
+    for (const auto& [stage, seconds] : group.stages) {
+      group.slowest = std::max(group.slowest, seconds);
+      group.sum += seconds;
+      const bool nic = nic_stage.at({id, stage});
+      const bool better = !found || (nic && !found_nic) || (nic == found_nic && seconds > group.stages.at(group.base));
+      if (!better) continue;
+      group.base = stage;
+      found = true;
+      found_nic = nic;
+    }
+  }
+  return groups;
 }
 
 double hop_seconds(const PhaseCost& p, const ProtocolConstants& protocol, const Constants& constants) {
   const double injection = constants.nic_message_rate > 0 ? p.messages / constants.nic_message_rate : 0.0;
-  return injection + p.scale_up_hops * protocol.scale_up_step.seconds() + p.scale_out_hops * protocol.scale_out_step.seconds() +
-         (constants.count_path_delay ? p.path_seconds : 0.0);
+  return injection + p.scale_up_hops * protocol.scale_up_step.seconds() +
+         p.scale_out_hops * protocol.scale_out_step.seconds() + (constants.count_path_delay ? p.path_seconds : 0.0);
 }
 
 Priced price_with(const ScheduleCost& cost, Bytes size, const Constants& constants, const ProtocolConstants& protocol) {
   const double chunks = chunk_count(cost, size, constants);
   const double growth = static_cast<double>(size.count) / static_cast<double>(cost.reference.count);
-  const std::vector<double> factors = overlap_factors(cost, chunks);
+  const std::map<std::uint32_t, Group> groups = overlap_groups(cost);
   bool any_nic = false;
   for (const PhaseCost& p : cost.phases) any_nic = any_nic || p.uses_nic;
   Priced out;
   out.base = protocol.base.seconds();
   double longest = -1;
-  for (std::size_t i = 0; i < cost.phases.size(); ++i) {
-    const PhaseCost& p = cost.phases[i];
+  for (const PhaseCost& p : cost.phases) {
     DataTime data = p.data;
     // Where the message crosses NICs, time in the domain is what the domain costs, not part of the ideal.
     if (any_nic && !p.uses_nic) data.scale_up += std::exchange(data.ideal, 0.0);
-    add_scaled(out.data, data, factors[i] * growth);
+    if (p.overlap_group == 0 || groups.at(p.overlap_group).base == p.stage) add_scaled(out.data, data, growth);
     const double alone = p.data.total() * growth / protocol.bandwidth;
     const double fill = p.depth > 1 ? static_cast<double>(p.depth - 1) * alone / chunks : 0.0;
     const double hops = hop_seconds(p, protocol, constants);
     out.latency += fill + hops;
     out.phases.push_back({p.name, p.steps, alone + fill + hops});
-    if (factors[i] == 1.0 && alone > longest) {
+    const bool hidden =
+        p.overlap_group > 0 && groups.at(p.overlap_group).stages.at(p.stage) < groups.at(p.overlap_group).slowest;
+    if (!hidden && alone > longest) {
       longest = alone;
       out.binding_tier = p.binding_tier;
     }
   }
+  // The stages beside the base stage lie in the scale-up domain: what they do not hide is its cost.
+  for (const auto& [id, group] : groups)
+    out.data.scale_up += growth * (group.seconds(chunks) - group.stages.at(group.base));
   out.slower_data = out.data.total() * (1.0 / protocol.bandwidth - 1.0);
   return out;
 }
@@ -97,7 +113,7 @@ std::string sentence_of(const Why& why) {
     double share;
   };
   std::array causes{Cause{"hash collisions", why.hash_collisions}, Cause{"oversubscription", why.oversubscription},
-                    Cause{"the scale-up domain", why.scale_up},    Cause{"latency of the steps", why.latency},
+                    Cause{"the scale-up domain", why.scale_up},    Cause{"latency and message rate", why.latency},
                     Cause{"protocol overhead", why.protocol},      Cause{"failed or slow links", why.failures}};
   std::stable_sort(causes.begin(), causes.end(), [](const Cause& a, const Cause& b) { return a.share > b.share; });
   std::string text = fmt::format("{:.1f} % of the ideal", 100 * why.ideal_share);

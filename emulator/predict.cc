@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t kMaxSizes = 1'000;
 
-constexpr std::array kKinds{CollectiveKind::kAllReduce, CollectiveKind::kAllGather,   CollectiveKind::kReduceScatter,
-                            CollectiveKind::kAllToAll,  CollectiveKind::kBroadcast,   CollectiveKind::kSendRecv,
+constexpr std::array kKinds{CollectiveKind::kAllReduce,   CollectiveKind::kAllGather, CollectiveKind::kReduceScatter,
+                            CollectiveKind::kAllToAll,    CollectiveKind::kBroadcast, CollectiveKind::kSendRecv,
                             CollectiveKind::kPermutation, CollectiveKind::kShift,     CollectiveKind::kIncast,
                             CollectiveKind::kBisection};
 
@@ -68,8 +68,8 @@ class Tuner {
         schedule->group_size > 1 ? placement_.gpu_of(schedule->second_member).value : first + 1;
     const std::uint32_t stride = second > first ? second - first : first - second;
     const AnalyticShape shape = analytic_shape(topology_, schedule->group_size, std::max(1U, stride));
-    const auto cost =
-        analytic_cost(shape, collective.kind, algorithm, reference, request_.constants, payload_share(topology_.spec(), request_.constants));
+    const auto cost = analytic_cost(shape, collective.kind, algorithm, reference, request_.constants,
+                                    payload_share(topology_.spec(), request_.constants));
     if (!cost) return std::nullopt;
     return price(*cost, size, collective.kind, schedule->group_size, request_.constants).time.seconds();
   }
@@ -96,7 +96,8 @@ Expected<std::vector<Bytes>> parse_size_range(const std::string& text, std::size
   const auto to = parse_nccl_size(text.substr(first_colon + 1, second_colon - first_colon - 1));
   if (!to) return tl::unexpected(to.error());
   const std::string rule = second_colon == std::string::npos ? "x2" : text.substr(second_colon + 1);
-  if (rule.size() < 2 || (rule[0] != 'x' && rule[0] != '+')) return input_error("bad step of a size range", rule, way_out);
+  if (rule.size() < 2 || (rule[0] != 'x' && rule[0] != '+'))
+    return input_error("bad step of a size range", rule, way_out);
   const auto amount = parse_nccl_size(rule.substr(1));
   if (!amount) return tl::unexpected(amount.error());
   const bool factor = rule[0] == 'x';
@@ -105,7 +106,8 @@ Expected<std::vector<Bytes>> parse_size_range(const std::string& text, std::size
   if (to->count < from->count) return input_error("a size range that ends before it starts", text, way_out);
   std::vector<Bytes> sizes;
   for (std::int64_t size = from->count; size <= to->count;) {
-    if (sizes.size() == kMaxSizes) return input_error("too many message sizes", text, fmt::format("at most {}", kMaxSizes));
+    if (sizes.size() == kMaxSizes)
+      return input_error("too many message sizes", text, fmt::format("at most {}", kMaxSizes));
     sizes.push_back(Bytes{size});
     if (factor ? size > to->count / amount->count : size > to->count - amount->count) break;
     size = factor ? size * amount->count : size + amount->count;
@@ -152,7 +154,8 @@ Expected<std::vector<Bytes>> parse_sizes(const std::string& text) {
     const std::size_t comma = std::min(text.find(',', start), text.size());
     const auto size = parse_nccl_size(text.substr(start, comma - start));
     if (!size) return tl::unexpected(size.error());
-    if (sizes.size() == kMaxSizes) return input_error("too many message sizes", text.substr(0, 40), fmt::format("at most {}", kMaxSizes));
+    if (sizes.size() == kMaxSizes)
+      return input_error("too many message sizes", text.substr(0, 40), fmt::format("at most {}", kMaxSizes));
     sizes.push_back(*size);
     start = comma + 1;
   }

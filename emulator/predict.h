@@ -13,12 +13,12 @@ namespace weft {
 enum class BackendKind : std::uint8_t { kAnalytic, kFluid };
 
 struct PredictRequest {
-  CollectiveRequest collective;    // its size is set for each of `sizes`; algorithm "": the tuner's choice
-  Mapping mapping;                 // ranks to GPUs
+  CollectiveRequest collective;  // its size is set for each of `sizes`; algorithm "": the tuner's choice
+  Mapping mapping;               // ranks to GPUs
   std::vector<Bytes> sizes;
   BackendKind backend = BackendKind::kFluid;
   Constants constants = Constants::ideal();
-  double batch_epsilon = -1;       // fluid; below 0: exact up to kExactTransfers, then kBatchEpsilon
+  double batch_epsilon = -1;  // fluid; below 0: exact up to kExactTransfers, then kBatchEpsilon
 };
 
 // Steps with more transfers than this take finishes within kBatchEpsilon of the time together, unless asked otherwise.

@@ -14,21 +14,22 @@ namespace weft {
 // GPUs that reach one another without a NIC (NVLink, NVSwitch). A domain is a run of consecutive
 // GPUs: a host, a part of it, or several hosts (a rack of 72).
 struct ScaleUpSpec {
-  std::uint32_t domain_gpus = 8;       // 1 means none
-  Rate rate_per_gpu = Rate::gbps(3600);  // one direction; H100: 18 NVLink4 links x 25 GB/s = 450 GB/s (NVIDIA H100 datasheet)
+  std::uint32_t domain_gpus = 8;  // 1 means none
+  Rate rate_per_gpu =
+      Rate::gbps(3600);  // one direction; H100: 18 NVLink4 links x 25 GB/s = 450 GB/s (NVIDIA H100 datasheet)
   Duration latency = Duration::ns(1000);  // GPU to GPU through the domain's switch, zero bytes
-  bool in_network_reduction = true;    // NVLS: the domain's switch adds up (NVSwitch 3 and later)
+  bool in_network_reduction = true;       // NVLS: the domain's switch adds up (NVSwitch 3 and later)
   bool operator==(const ScaleUpSpec&) const = default;
 };
 
 struct HostsSpec {
-  std::uint32_t count = 0;             // required
-  std::string gpu = "H100";            // generation: picks the latency and protocol constants of emulator/calibration
-  std::uint32_t gpus = 8;              // per host
-  std::uint32_t nics = 8;              // per host; GPU i uses NIC i*nics/gpus (several NICs per GPU where nics > gpus)
+  std::uint32_t count = 0;   // required
+  std::string gpu = "H100";  // generation: picks the latency and protocol constants of emulator/calibration
+  std::uint32_t gpus = 8;    // per host
+  std::uint32_t nics = 8;    // per host; GPU i uses NIC i*nics/gpus (several NICs per GPU where nics > gpus)
   std::uint32_t ports_per_nic = 1;
-  Rate nic_rate = Rate::gbps(400);     // whole NIC; a port has nic_rate / ports_per_nic (ConnectX-7)
-  std::uint32_t rails = 8;             // NIC i is on rail i % rails; default nics
+  Rate nic_rate = Rate::gbps(400);  // whole NIC; a port has nic_rate / ports_per_nic (ConnectX-7)
+  std::uint32_t rails = 8;          // NIC i is on rail i % rails; default nics
   ScaleUpSpec scale_up;
   bool operator==(const HostsSpec&) const = default;
 };
@@ -45,26 +46,27 @@ struct ExplicitSwitch {
   bool operator==(const ExplicitSwitch&) const = default;
 };
 struct ExplicitLink {
-  std::string a, b;                    // a switch's name, or a NIC port: "host3.nic1" or "host3.nic1.port0"
-  std::optional<Rate> rate;            // default: the port's rate
+  std::string a, b;          // a switch's name, or a NIC port: "host3.nic1" or "host3.nic1.port0"
+  std::optional<Rate> rate;  // default: the port's rate
   std::optional<Duration> delay;
-  std::uint32_t count = 1;             // parallel links
+  std::uint32_t count = 1;  // parallel links
   bool operator==(const ExplicitLink&) const = default;
 };
 
 struct TopologySpec {
   TopologyKind kind = TopologyKind::kFatTree;
-  std::uint32_t tiers = 2;             // 1 (rail_only), 2 or 3
-  double leaf_oversubscription = 1.0;  // bandwidth down / up of a full leaf
-  double spine_oversubscription = 1.0; // bandwidth down / up of a full spine (3 tiers)
+  std::uint32_t tiers = 2;              // 1 (rail_only), 2 or 3
+  double leaf_oversubscription = 1.0;   // bandwidth down / up of a full leaf
+  double spine_oversubscription = 1.0;  // bandwidth down / up of a full spine (3 tiers)
   // Overrides of what radix and oversubscription give; ports of that tier's switch.
   std::optional<std::uint32_t> leaf_down, leaf_up, spine_down, spine_up;
-  std::optional<std::uint32_t> spines;         // 2 tiers: spines per plane; 3 tiers: per pod. Default: as few as the uplinks need
-  std::optional<std::uint32_t> leaves_per_pod; // 3 tiers; default: what the spine's down ports allow
+  std::optional<std::uint32_t>
+      spines;  // 2 tiers: spines per plane; 3 tiers: per pod. Default: as few as the uplinks need
+  std::optional<std::uint32_t> leaves_per_pod;  // 3 tiers; default: what the spine's down ports allow
 
   // rail_optimized
   RailJoin join = RailJoin::kSpine;
-  std::optional<std::uint32_t> hosts_per_unit; // hosts that share a set of leaves (scalable unit); default leaf_down
+  std::optional<std::uint32_t> hosts_per_unit;  // hosts that share a set of leaves (scalable unit); default leaf_down
 
   // multi_plane
   PlaneSplit split = PlaneSplit::kPort;
@@ -72,7 +74,7 @@ struct TopologySpec {
 
   // dual_tor (HPN, SIGCOMM'24): two ToRs per rail and segment, one on each plane
   std::uint32_t segment_hosts = 128;
-  std::uint32_t backup_ports = 8;      // ToR ports kept for spare hosts
+  std::uint32_t backup_ports = 8;  // ToR ports kept for spare hosts
   std::uint32_t segments_per_pod = 15;
 
   // explicit
@@ -89,11 +91,12 @@ struct EcnSpec {
 };
 
 struct SwitchSpec {
-  std::string model;                   // free text: the chip, for readers
-  std::optional<Rate> capacity;        // e.g. 51.2Tbps; radix x port rate must not exceed it
+  std::string model;             // free text: the chip, for readers
+  std::optional<Rate> capacity;  // e.g. 51.2Tbps; radix x port rate must not exceed it
   std::uint32_t leaf_radix = 64, spine_radix = 64, core_radix = 64;  // ports at the tier's port rate
-  Duration latency = Duration::ns(600);  // port to port, cut-through, zero queue (51.2T Ethernet chips: 600-800 ns, vendors' briefs)
-  Bytes buffer{64'000'000};            // shared
+  Duration latency =
+      Duration::ns(600);  // port to port, cut-through, zero queue (51.2T Ethernet chips: 600-800 ns, vendors' briefs)
+  Bytes buffer{64'000'000};  // shared
   EcnSpec ecn;
   bool pfc = true;
   bool operator==(const SwitchSpec&) const = default;
@@ -115,9 +118,10 @@ enum class HashSeed : std::uint8_t { kPerSwitch, kShared };  // shared: every sw
 struct RoutingSpec {
   RoutingKind kind = RoutingKind::kEcmp;
   HashSeed hash_seed = HashSeed::kPerSwitch;
-  std::uint64_t seed = 1;              // ECMP seeds of the switches derive from it
-  bool hash_udp_source_port = true;    // false: 3-tuple, all QPs of a pair take one path
-  bool resilient = true;               // a lost member moves only its own flows (resilient hashing); false: hash mod the members left
+  std::uint64_t seed = 1;            // ECMP seeds of the switches derive from it
+  bool hash_udp_source_port = true;  // false: 3-tuple, all QPs of a pair take one path
+  bool resilient =
+      true;  // a lost member moves only its own flows (resilient hashing); false: hash mod the members left
   bool operator==(const RoutingSpec&) const = default;
 };
 
@@ -127,8 +131,8 @@ enum class TransportKind : std::uint8_t { kRoce, kInfiniband, kEfa };
 
 struct TransportSpec {
   TransportKind kind = TransportKind::kRoce;  // with hosts.gpu picks the constants of emulator/calibration
-  std::uint32_t mtu = 4096;            // RoCE path MTU, bytes of payload: 256, 512, 1024, 2048, 4096
-  std::uint32_t header_bytes = 82;     // per packet on the wire, RC WRITE with preamble, FCS and gap (docs/spec.md)
+  std::uint32_t mtu = 4096;                   // RoCE path MTU, bytes of payload: 256, 512, 1024, 2048, 4096
+  std::uint32_t header_bytes = 82;       // per packet on the wire, RC WRITE with preamble, FCS and gap (docs/spec.md)
   std::uint32_t qps_per_connection = 1;  // NCCL_IB_QPS_PER_CONNECTION default (NCCL user guide)
   CongestionControl congestion_control = CongestionControl::kDcqcn;
   bool operator==(const TransportSpec&) const = default;
@@ -140,12 +144,12 @@ enum class LinkTier : std::uint8_t { kScaleUp, kHost, kLeafSpine, kSpineCore };
 // One line of `failures`: a named part, or `count` / `fraction` random parts of a tier.
 struct FailureSpec {
   FailureTarget target = FailureTarget::kLink;
-  std::string name;                            // a link's or switch's name as weft topo prints it; empty: random
-  std::optional<LinkTier> link_tier;           // random links
-  std::optional<NodeKind> switch_tier;         // random switches
+  std::string name;                     // a link's or switch's name as weft topo prints it; empty: random
+  std::optional<LinkTier> link_tier;    // random links
+  std::optional<NodeKind> switch_tier;  // random switches
   std::optional<std::uint32_t> count;
-  std::optional<double> fraction;              // 0..1
-  double rate_factor = 0.0;                    // 0: dead; 0.25: runs at a quarter of its rate (both directions)
+  std::optional<double> fraction;  // 0..1
+  double rate_factor = 0.0;        // 0: dead; 0.25: runs at a quarter of its rate (both directions)
   std::uint64_t seed = 1;
   bool operator==(const FailureSpec&) const = default;
 };
@@ -165,7 +169,7 @@ struct FabricSpec {
   std::string name;
   HostsSpec hosts;
   TopologySpec topology;
-  SwitchSpec switches;                 // key `switch`
+  SwitchSpec switches;  // key `switch`
   LinksSpec links;
   RoutingSpec routing;
   TransportSpec transport;

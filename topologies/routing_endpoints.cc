@@ -69,6 +69,15 @@ EndpointRouter::Flow EndpointRouter::flow_of(PortId from, PortId to, const Conne
   return {from, to, digest_five_tuple(tuple), 1};
 }
 
+std::uint32_t EndpointRouter::first_port(const Connection& c, std::uint32_t qp) const {
+  const std::uint32_t per_nic = topology_->spec().hosts.ports_per_nic;
+  const std::uint32_t nic = c.channel % (ports_per_gpu_ / per_nic);
+  if (per_nic == 1) return nic;
+  const std::uint64_t pair = std::uint64_t{c.source.value} << 32U | c.destination.value;
+  const auto start = static_cast<std::uint32_t>(mix64(mix64(pair ^ seed_) + c.channel) % per_nic);
+  return nic * per_nic + (start + qp) % per_nic;
+}
+
 bool EndpointRouter::from_gpu(GpuId gpu, const Connection& c, std::uint32_t qp, Pairs pairs, Route& out) {
   if (weighted_) return spray_from(gpu, c, pairs, out);
   const std::uint32_t ports = ports_per_gpu_;
@@ -78,7 +87,7 @@ bool EndpointRouter::from_gpu(GpuId gpu, const Connection& c, std::uint32_t qp, 
     if (pairs == Pairs::kAligned && !aligned(from, to)) return false;
     return network(flow_of(from, to, c, qp), out);
   };
-  const std::uint32_t first = ports == 1 ? 0 : (c.channel + qp) % ports;
+  const std::uint32_t first = ports == 1 ? 0 : first_port(c, qp);
   for (std::uint32_t i = 0; i < ports; ++i) {
     if (try_pair((first + i) % ports, (first + i) % ports)) return true;
   }

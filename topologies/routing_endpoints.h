@@ -26,10 +26,10 @@ class CableSet {
   std::vector<std::uint64_t> bits_;
 };
 
-// Port choice. QP q of a connection on channel c leaves from port (c + q) % ports_per_gpu of its GPU and arrives at the
-// port of the same index, so that both ends are on the same plane. A connection with fewer QPs than its GPU has ports
-// therefore uses only that many ports at a time; the channels of a collective rotate over the others, as NCCL's do.
-// Under spray a connection is one path over all ports of one NIC: NIC c % (NICs of the GPU), split evenly.
+// Port choice. A connection on channel c uses NIC c % (NICs of the GPU); its QPs take that NIC's ports in turn, from a
+// first one that a hash of the pair picks (bonded ports, planes), and arrive at the port of the same index, so that
+// both ends are on the same plane. A connection with fewer QPs than its NIC has ports therefore uses only that many of
+// them. Under spray a connection is one path over all ports of one NIC: NIC c % (NICs of the GPU), split evenly.
 //
 // Port failure. Where that pair of ports has no live path, the QP moves to the next index at both ends, then to any
 // pair of ports that still has a path (a bonded dual-ToR NIC; host routes withdrawn where a leaf is cut off).
@@ -93,6 +93,7 @@ class EndpointRouter : public Router {
   [[nodiscard]] bool host_alive(PortId port) const {
     return !dead_.contains(topology_->host_link(port, false).value / 2);
   }
+  [[nodiscard]] std::uint32_t first_port(const Connection& c, std::uint32_t qp) const;
   [[nodiscard]] Flow flow_of(PortId from, PortId to, const Connection& c, std::uint32_t qp) const;
 
   [[nodiscard]] PortId port_of(GpuId gpu, std::uint32_t k) const {

@@ -13,12 +13,12 @@ namespace {
 struct Form {
   std::string name;
   double steps = 1;
-  double up = 0;        // S sent (or received, whichever is more) by the busiest GPU inside the domain
-  double nic = 0;       // S sent (or received) by the busiest NIC
+  double up = 0;   // S sent (or received, whichever is more) by the busiest GPU inside the domain
+  double nic = 0;  // S sent (or received) by the busiest NIC
   double up_hops = 0, out_hops = 0;
   double depth = 0;
   std::uint32_t group = 0, stage = 0;
-  bool crosses = false;  // uniform traffic: the fabric's oversubscription counts
+  bool crosses = false;   // uniform traffic: the fabric's oversubscription counts
   bool messages = false;  // to every other rank
   bool nvls = false;
 };
@@ -65,21 +65,24 @@ Forms hierarchical(const S& s, double passes, bool first, bool last) {
 
 // Double binary trees: in each direction a NIC carries half the shard to or from two children.
 Form tree_across(const S& s, const char* name) {
-  Form form{name, levels(s.domains), 0, s.domains > 2 ? 1 / s.nics : s.domains > 1 ? 1 / s.nics : 0, 0, levels(s.domains)};
+  Form form{name, levels(s.domains), 0, s.domains > 2 ? 1 / s.nics : s.domains > 1 ? 1 / s.nics : 0,
+            0,    levels(s.domains)};
   form.depth = levels(s.domains);
   form.group = 1;
   form.stage = 1;
   return form;
 }
 Form switch_direction(const S& s, const char* name, double up, std::uint32_t stage) {
-  Form form{name, 1, s.places > 1 ? up : 0, 0, 1};
+  Form form{name, 1, s.places > 1 ? up : 0};
+  form.up_hops = stage == 0 ? 1 : 0;  // up to the switch and down from it is one step
   form.group = 1;
   form.stage = stage;
   form.nvls = true;
   return form;
 }
 Forms nvls(const S& s, Forms across) {
-  Forms forms{switch_direction(s, "switch reduce, up", 1, 0), switch_direction(s, "switch reduce, down", 1 / s.places, 2)};
+  Forms forms{switch_direction(s, "switch reduce, up", 1, 0),
+              switch_direction(s, "switch reduce, down", 1 / s.places, 2)};
   forms.insert(forms.end(), across.begin(), across.end());
   forms.push_back(switch_direction(s, "switch multicast, up", 1 / s.places, 0));
   forms.push_back(switch_direction(s, "switch multicast, down", 1, 2));
@@ -99,14 +102,37 @@ Forms chain_tree(const S& s, bool both) {
   return without_empty(forms);
 }
 
-// log2(n) exchanges; `volume` S moved in all by a rank, `out` of it across domains.
-Forms doubling(const S& s, const char* name, double steps, double up, double out) {
-  Form form{name, steps};
-  form.up = s.places > 1 ? up : 0;
-  form.nic = s.domains > 1 ? out * s.places / s.nics : 0;
-  form.out_hops = s.domains > 1 ? levels(s.domains) * steps / std::max(1.0, levels(s.ranks)) : 0;
-  form.up_hops = steps - form.out_hops;
-  return without_empty({form});
+// Exchanges with partners at distance 1, 2, 4, ...: rounds inside the domain, then rounds across, one after the other.
+// `inside` and `out` are the S that a rank sends in them. Ranks beyond the largest power of two hand their buffer to a
+// partner first and take the result last. Nothing where that power, the domain or the folding do not nest.
+Forms doubling(const S& s, const char* name, double passes, double inside, double out) {
+  const double power = std::exp2(std::floor(std::log2(s.ranks)));
+  const bool nested = std::exp2(levels(s.places)) == s.places && std::exp2(levels(s.domains)) == s.domains;
+  const bool one_tier = s.places == 1 || s.domains == 1;
+  if (!nested && !one_tier) return {};
+  const double nic_share = s.places / s.nics;
+  Forms forms;
+  if (s.places > 1) {
+    const double rounds = passes * (nested ? levels(s.places) : std::log2(power));
+    forms.push_back({name, rounds, inside, 0, rounds});
+  }
+  if (s.domains > 1) {
+    const double rounds = passes * (nested ? levels(s.domains) : std::log2(power));
+    forms.push_back({name, rounds, 0, out * nic_share, 0, rounds});
+  }
+  if (power < s.ranks) {
+    if (s.domains > 1) forms.push_back({"folding", 2, 0, 2 * nic_share, 0, 2});
+    if (s.places > 1) forms.push_back({"folding", 2, 2, 0, 2});
+  }
+  return without_empty(forms);
+}
+Forms halving_doubling(const S& s) {
+  const auto kept = [](double n) { return n <= 1 ? n : std::exp2(std::floor(std::log2(n))); };
+  const double places = kept(s.places), domains = kept(s.domains);
+  return doubling(s, "halving-doubling", 2, 2 * (places - 1) / places, 2 * (domains - 1) / domains / places);
+}
+Forms recursive_doubling(const S& s) {
+  return doubling(s, "recursive doubling", 1, std::floor(std::log2(s.places)), std::floor(std::log2(s.domains)));
 }
 
 Forms exchange(const S& s, const char* name, double steps, bool rail_aligned) {
@@ -122,8 +148,17 @@ Forms exchange(const S& s, const char* name, double steps, bool rail_aligned) {
   return without_empty({form});
 }
 
+// Step t: member i sends to i + t. Of the m members on one NIC, min(t, n - t, m) leave their domain.
+Forms pairwise(const S& s) {
+  Forms forms = exchange(s, "exchange", s.ranks - 1, false);
+  const double sharing = s.places / s.nics, lost = std::max(1.0, sharing);
+  if (s.domains > 1) forms[0].nic = sharing * (s.ranks - lost) / s.ranks;
+  return forms;
+}
+
 // Every rank sends S to one other, in another domain where there is one.
 Forms one_message(const S& s, const char* name) {
+  if (s.ranks <= 1) return {};
   Form form{name, 1, s.domains > 1 ? 0.0 : 1.0, s.domains > 1 ? s.places / s.nics : 0};
   form.out_hops = s.domains > 1 ? 1 : 0;
   form.up_hops = 1 - form.out_hops;
@@ -140,22 +175,20 @@ Forms forms_of(const S& s, CollectiveKind kind, const std::string& algorithm) {
       if (algorithm == "nvls_ring") return nvls(s, {ring_across(s, 2)});
       if (algorithm == "nvls_tree") return nvls(s, {tree_across(s, "tree reduce"), tree_across(s, "tree broadcast")});
       if (algorithm == "tree") return chain_tree(s, true);
-      // Partners at distance p, 2p, ... lie outside: each domain-crossing round moves what is left of the buffer.
-      if (algorithm == "halving_doubling")
-        return doubling(s, "halving-doubling", 2 * levels(n), 2 * (n - 1) / n, 2 * (s.domains - 1) / n);
-      if (algorithm == "recursive_doubling")
-        return doubling(s, "recursive doubling", levels(n), levels(s.places), levels(s.domains));
+      if (algorithm == "halving_doubling") return halving_doubling(s);
+      if (algorithm == "recursive_doubling") return recursive_doubling(s);
       return {};
     case CollectiveKind::kAllGather:
       return algorithm == "ring" ? without_empty(flat_ring(s, 1)) : hierarchical(s, 1, false, true);
     case CollectiveKind::kReduceScatter:
       return algorithm == "ring" ? without_empty(flat_ring(s, 1)) : hierarchical(s, 1, true, false);
     case CollectiveKind::kAllToAll:
-      return exchange(s, "exchange", algorithm == "pairwise" ? n - 1 : 1, algorithm == "rail_aligned");
+      return algorithm == "pairwise" ? pairwise(s) : exchange(s, "exchange", 1, algorithm == "rail_aligned");
     case CollectiveKind::kBroadcast: {
       if (algorithm == "tree") return chain_tree(s, false);
       Forms forms = flat_ring(s, 1);
-      forms[0] = {"chain", n - 1, s.places > 1 ? 1.0 : 0.0, s.domains > 1 ? 1 / s.nics : 0, forms[0].up_hops, forms[0].out_hops};
+      forms[0] = {"chain",          n - 1, s.places > 1 ? 1.0 : 0.0, s.domains > 1 ? 1 / s.nics : 0, forms[0].up_hops,
+                  forms[0].out_hops};
       forms[0].depth = n - 1;
       return without_empty(forms);
     }
@@ -173,10 +206,13 @@ Forms forms_of(const S& s, CollectiveKind kind, const std::string& algorithm) {
 Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, const Constants& constants,
                             double payload_share) {
   const bool pair = form.crosses;
-  const double up_share = form.nvls ? constants.nvls_scale_up : pair ? constants.pair_scale_up : constants.ring_scale_up;
+  const double up_share = form.nvls ? constants.nvls_scale_up
+                          : pair    ? constants.pair_scale_up
+                                    : constants.ring_scale_up;
   const double out_share = payload_share * (pair ? constants.pair_scale_out : constants.ring_scale_out);
   if (form.nvls && up_share <= 0)
-    return input_error("no in-network reduction on this GPU generation", constants.generation, "use algorithm tree or ring");
+    return input_error("no in-network reduction on this GPU generation", constants.generation,
+                       "use algorithm tree or ring");
   const double up = form.up > 0 ? bits * form.up / s.scale_up_rate : 0;
   const double nic = form.nic > 0 ? bits * form.nic / s.nic_rate : 0;
   PhaseCost cost;
@@ -196,7 +232,9 @@ Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, const Con
   if (form.messages && cost.uses_nic) cost.messages = (s.ranks - s.places) * s.places / s.nics;
   cost.overlap_group = form.group;
   cost.stage = form.stage;
-  cost.binding_tier = cost.data.oversubscription > 0 ? "fabric" : nic / out_share >= up / up_share ? "host" : "scale-up";
+  cost.binding_tier = cost.data.oversubscription > 0     ? "fabric"
+                      : nic / out_share >= up / up_share ? "host"
+                                                         : "scale-up";
   return cost;
 }
 
@@ -212,7 +250,9 @@ AnalyticShape analytic_shape(const Topology& topology, std::uint32_t group_size,
   s.nics = std::max(1.0, s.places * spec.hosts.nics / spec.hosts.gpus);
   s.scale_up_rate = static_cast<double>(spec.hosts.scale_up.rate_per_gpu.bits_per_second);
   s.nic_rate = static_cast<double>(spec.hosts.nic_rate.bits_per_second);
-  const double tiers = topology.switch_count(NodeKind::kCore) > 0 ? 3 : topology.switch_count(NodeKind::kSpine) > 0 ? 2 : 1;
+  const double tiers = topology.switch_count(NodeKind::kCore) > 0    ? 3
+                       : topology.switch_count(NodeKind::kSpine) > 0 ? 2
+                                                                     : 1;
   s.path_seconds = (2 * tiers - 1) * spec.switches.latency.seconds() + 2 * spec.links.host.delay.seconds() +
                    (tiers > 1 ? 2 * spec.links.leaf_spine.delay.seconds() : 0) +
                    (tiers > 2 ? 2 * spec.links.spine_core.delay.seconds() : 0);
@@ -243,7 +283,8 @@ Expected<ScheduleCost> analytic_cost(const AnalyticShape& shape, CollectiveKind 
 Expected<Measurement> AnalyticBackend::run(const Topology& topology, const ScheduleFactory& schedule,
                                            const std::vector<Bytes>& sizes, const RunOptions& options) {
   Measurement m;
-  m.provenance = {"analytic", std::string(kVersion), topology.spec().name, spec_digest(topology.spec()), options.seed, {}};
+  m.provenance = {"analytic", std::string(kVersion), topology.spec().name, spec_digest(topology.spec()), options.seed,
+                  {}};
   const double payload = payload_share(topology.spec(), constants_);
   for (const Bytes size : sizes) {
     auto wanted = schedule(size, "");
@@ -251,7 +292,8 @@ Expected<Measurement> AnalyticBackend::run(const Topology& topology, const Sched
     // Packed or strided: how far apart the first two members of a group sit.
     const auto gpu_of = [&](std::uint32_t r) { return wanted->gpu_of ? wanted->gpu_of(Rank{r}).value : r; };
     const std::uint32_t next = wanted->second_member.value;
-    const std::uint32_t stride = wanted->group_size < 2 ? 1 : std::max(gpu_of(next), gpu_of(0)) - std::min(gpu_of(next), gpu_of(0));
+    const std::uint32_t stride =
+        wanted->group_size < 2 ? 1 : std::max(gpu_of(next), gpu_of(0)) - std::min(gpu_of(next), gpu_of(0));
     const AnalyticShape shape = analytic_shape(topology, wanted->group_size, std::max(1U, stride));
     auto cost = analytic_cost(shape, wanted->collective, wanted->algorithm, Bytes{1LL << 30}, constants_, payload);
     if (!cost) return tl::unexpected(cost.error());

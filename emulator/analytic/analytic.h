@@ -15,16 +15,16 @@ namespace weft {
 
 // What the closed forms need to know of a machine and a group. Rates in payload bits/s, efficiency not yet taken off.
 struct AnalyticShape {
-  double ranks = 1;            // n, of one group
-  double places = 1;           // p, ranks of the group in one scale-up domain
-  double domains = 1;          // N = n / p
-  double nics = 1;             // r, NICs that serve those p ranks
-  double scale_up_rate = 0;    // one GPU, one direction
-  double nic_rate = 0;         // one NIC, one direction
-  double path_seconds = 0;     // the longest path: propagation and switch latency
+  double ranks = 1;          // n, of one group
+  double places = 1;         // p, ranks of the group in one scale-up domain
+  double domains = 1;        // N = n / p
+  double nics = 1;           // r, NICs that serve those p ranks
+  double scale_up_rate = 0;  // one GPU, one direction
+  double nic_rate = 0;       // one NIC, one direction
+  double path_seconds = 0;   // the longest path: propagation and switch latency
   // Bandwidth into the fabric's upper tiers over what they carry, for ranks spread over all of it; >= 1.
   double oversubscription = 1;
-  double leaving = 0;          // share of uniform traffic that has to cross the narrowest tier
+  double leaving = 0;  // share of uniform traffic that has to cross the narrowest tier
 };
 
 // Shape of one group whose members are `stride` GPUs apart. REQUIRES: group_size >= 1.

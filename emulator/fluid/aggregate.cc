@@ -55,7 +55,8 @@ class Tally {
 
 class Aggregator {
  public:
-  Aggregator(const ClosTopology& topology, AggregateLoads& out) : topology_(topology), shape_(topology.shape()), out_(out) {
+  Aggregator(const ClosTopology& topology, AggregateLoads& out)
+      : topology_(topology), shape_(topology.shape()), out_(out) {
     leaf_up_.assign(std::size_t{shape_.planes} * shape_.leaves(), 0.0);
     leaf_down_ = leaf_up_;
     block_up_.assign(std::size_t{shape_.planes} * shape_.blocks, 0.0);
@@ -86,7 +87,8 @@ class Aggregator {
       for (const std::uint32_t domain : order)
         for (const std::uint32_t c : classes) {
           const GpuId proxy{domain * domain_gpus + c / ports};
-          senders.push_back({topology_.port_of(proxy, c % ports), c, domain, static_cast<double>(domains[domain].size())});
+          senders.push_back(
+              {topology_.port_of(proxy, c % ports), c, domain, static_cast<double>(domains[domain].size())});
         }
     add_network(senders, receivers, bits / ports);
     add_scale_up(gpus, domains, senders, receivers, rail_aligned, bits, ports);
@@ -129,7 +131,8 @@ class Aggregator {
     for (const Sender& s : senders) {
       const std::uint64_t leaf = leaf_of(s.port), block = block_of(s.port);
       const double leaving = s.weight * received.beyond_leaf(s.rail_class, leaf, s.domain);
-      out_.bits[topology_.host_link(s.port, false).value] += bits * s.weight * received.beyond_domain(s.rail_class, s.domain);
+      out_.bits[topology_.host_link(s.port, false).value] +=
+          bits * s.weight * received.beyond_domain(s.rail_class, s.domain);
       leaf_up_[leaf] += bits * leaving;
       leaf_messages_.push_back(leaving);
       block_up_[block] += bits * s.weight * received.beyond_block(s.rail_class, block, s.domain);

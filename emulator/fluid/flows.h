@@ -14,7 +14,7 @@ namespace weft {
 struct HopSums {
   std::uint64_t edges = 0, scale_up_edges = 0, scale_out_edges = 0;
   double scale_out_delay_sum = 0, scale_out_delay_max = 0;  // seconds, one way
-  double messages_per_nic = 0;  // mean over the NICs of the ranks
+  double messages_per_nic = 0;                              // mean over the NICs of the ranks
   bool proxied = false;                                     // some scale-out route first crosses the scale-up domain
 };
 

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <random>
 
 #include "emulator/fluid/aggregate.h"
 #include "emulator/fluid/completion.h"
 #include "emulator/fluid/flows.h"
+#include "emulator/fluid/fold.h"
 
 namespace weft {
 namespace {
@@ -28,14 +30,30 @@ TierShares shares_of(const Constants& c, const FabricSpec& spec, CollectiveKind 
           payload * (pair ? c.pair_scale_out : c.ring_scale_out)};
 }
 
-// A lockstep lane passes all its hops in turn: each step costs their mean. Elsewhere the slowest hop counts.
-void add_hops(const Phase& phase, const HopSums& hops, PhaseCost& cost) {
+// Hops of a pipelined double tree that stay inside a domain: the chain below each domain's entry. Per channel, N
+// domains of p ranks have N (p - 1) edges inside and 2 (N - 1) across; n = N p. Solved for p - 1, in the mean over
+// domains.
+double chain_hops(const HopSums& hops, std::uint32_t group_size) {
+  const double inside = static_cast<double>(hops.scale_up_edges);
+  const double across = static_cast<double>(hops.scale_out_edges) / 2;
+  const double channels = (inside + across) / (group_size - 1);
+  return std::round(inside / (across + channels));
+}
+
+// A lockstep lane passes all its hops in turn: each step costs their mean. Elsewhere the slowest hop counts, and a
+// tree passes its chains and then the hops across.
+void add_hops(const Phase& phase, const HopSums& hops, std::uint32_t group_size, PhaseCost& cost) {
   const double steps = static_cast<double>(phase.move_steps());
   const double edges = static_cast<double>(std::max<std::uint64_t>(1, hops.edges));
+  if (phase.via == Via::kScaleUpMulticast) return;  // up to the switch and down from it is one step, counted going up
   if (phase.coupling == Coupling::kLockstep) {
     cost.scale_up_hops = steps * static_cast<double>(hops.scale_up_edges) / edges;
     cost.scale_out_hops = steps * static_cast<double>(hops.scale_out_edges) / edges;
     cost.path_seconds = steps * hops.scale_out_delay_sum / edges;
+  } else if (phase.depth > 0) {
+    cost.scale_up_hops = std::min(steps, chain_hops(hops, group_size));
+    cost.scale_out_hops = steps - cost.scale_up_hops;
+    cost.path_seconds = cost.scale_out_hops * hops.scale_out_delay_max;
   } else {
     const bool out = hops.scale_out_edges > 0;
     cost.scale_out_hops = out ? steps : 0;
@@ -56,6 +74,22 @@ void accumulate(DataTime& to, const DataTime& from, double weight) {
 
 void accumulate_links(std::vector<double>& to, const std::vector<double>& from, double weight) {
   for (std::size_t l = 0; l < to.size(); ++l) to[l] += weight * from[l];
+}
+
+// Mean rate of each variable that leaves its scale-up domain. Reuses the memory of `flows.work`.
+const std::vector<double>& network_rates(FlowSet& flows, const std::vector<double>& finish,
+                                         std::uint32_t first_host_link) {
+  std::size_t kept = 0;
+  for (std::size_t v = 0; v < finish.size(); ++v) {
+    const auto first = flows.arrays.resources.begin() + flows.arrays.offsets[v];
+    const auto last = flows.arrays.resources.begin() + flows.arrays.offsets[v + 1];
+    const bool leaves = std::any_of(first, last, [&](std::uint32_t r) { return r >= first_host_link; });
+    if (!leaves || finish[v] <= 0) continue;
+    const double bits = flows.transfer_bits.empty() ? flows.work[v] : flows.transfer_bits[v];
+    flows.work[kept++] = bits / finish[v];
+  }
+  flows.work.resize(kept);
+  return flows.work;
 }
 
 }  // namespace
@@ -136,22 +170,36 @@ Expected<ScheduleSolver::Step> ScheduleSolver::solve_step(const Phase& phase, st
   step.flows = link_flows(*flows, router_, topology_.link_count());
   out_.counters["paths_routed"] += static_cast<double>(flows->paths);
   out_.counters["variables"] += static_cast<double>(flows->work.size());
-  CompletionOptions options;
-  options.batch_epsilon = flows->work.size() > fluid_.exact_transfers ? fluid_.batch_epsilon : 0.0;
-  options.threads = run_.threads;
-  options.cancelled = run_.cancelled;
-  auto finish = complete(flows->problem(capacity(shares)), flows->work, options);
+  auto finish = finish_times(*flows, capacity(shares));
   if (!finish) return tl::unexpected(finish.error());
   out_.counters["solves"] += static_cast<double>(finish->solves);
-  std::vector<double>& rates = flows->work;  // mean rate of each transfer, in place
-  for (std::size_t v = 0; v < rates.size(); ++v) {
-    step.seconds = std::max(step.seconds, finish->finish[v]);
-    const double bits = flows->transfer_bits.empty() ? rates[v] : flows->transfer_bits[v];
-    rates[v] = finish->finish[v] > 0 ? bits / finish->finish[v] : 0.0;
-  }
-  std::erase(rates, 0.0);
-  step.jain = jain_index(rates);
+  step.seconds = finish->makespan;
+  step.jain = jain_index(network_rates(*flows, finish->finish, topology_.first_host_link()));
   return step;
+}
+
+// Hashed paths do not fold; shared (sprayed) and arithmetic ones do, and a class is then solved once.
+Expected<Completion> ScheduleSolver::finish_times(const FlowSet& flows, const std::vector<double>& capacity) {
+  CompletionOptions options;
+  options.batch_epsilon = flows.work.size() > fluid_.exact_transfers ? fluid_.batch_epsilon : 0.0;
+  options.threads = run_.threads;
+  options.cancelled = run_.cancelled;
+  const MaxMinProblem problem = flows.problem(capacity);
+  const RoutingKind routing = topology_.spec().routing.kind;
+  const bool arithmetic = routing == RoutingKind::kSpray || routing == RoutingKind::kStatic;
+  // Equal sizes take one solve, which costs less than finding the classes.
+  const bool equal =
+      std::adjacent_find(flows.work.begin(), flows.work.end(), std::not_equal_to<>()) == flows.work.end();
+  if (!fluid_.fold || !arithmetic || equal) return complete(problem, flows.work, options);
+  const auto folded = fold(problem, transpose(problem, run_.threads), flows.work);
+  if (!folded) return complete(problem, flows.work, options);
+  std::vector<double> class_work(folded->class_size.size());
+  for (std::size_t v = 0; v < flows.work.size(); ++v) class_work[folded->variable_class[v]] = flows.work[v];
+  auto finish = complete(folded->quotient.view(), class_work, options);
+  if (!finish) return finish;
+  out_.counters["folded_variables"] += static_cast<double>(class_work.size());
+  finish->finish = folded->expand(finish->finish);
+  return finish;
 }
 
 Expected<void> ScheduleSolver::aggregate_phase(const Phase& phase, const TierShares& shares) {
@@ -161,11 +209,14 @@ Expected<void> ScheduleSolver::aggregate_phase(const Phase& phase, const TierSha
                        fmt::format("the limit is {}; use smaller groups (--group-size) or fewer ranks (--ranks)",
                                    fluid_.max_transfers));
   const std::int64_t n = schedule_->group_size;
-  auto loads = aggregate_all_to_all(*clos, *schedule_, phase.via, Bytes{(schedule_->size.count + n - 1) / n});
+  const Bytes message{(schedule_->size.count + n - 1) / n};
+  auto loads = aggregate_all_to_all(*clos, *schedule_, phase.via, message);
   if (!loads) return tl::unexpected(loads.error());
   Step total;
   total.hops = loads->hops;
-  total.flows.assign(topology_.link_count(), 0.0);
+  const double paths_per_bit =
+      topology_.spec().transport.qps_per_connection / (8.0 * static_cast<double>(message.count));
+  for (const double bits : loads->bits) total.flows.push_back(bits * paths_per_bit);
   std::string tier;
   DataTime data = explain_time(topology_, pools_, loads->bits, shares, 0.0, tier);
   total.seconds = data.total();
@@ -188,7 +239,7 @@ void ScheduleSolver::finish_phase(const Phase& phase, Step& total, const DataTim
   cost.stage = phase.stage;
   cost.uses_nic = total.hops.scale_out_edges > 0;
   cost.binding_tier = tier;
-  add_hops(phase, total.hops, cost);
+  add_hops(phase, total.hops, schedule_->group_size, cost);
   // The phase that stands for the fabric: the longest of those that use it.
   const double weight = cost.uses_nic ? data.total() + 1 : 0;
   if (weight >= longest_) {
@@ -218,7 +269,12 @@ const std::vector<double>& ScheduleSolver::capacity(const TierShares& shares) {
     return capacity_;
   capacity_.resize(router_.resource_count());
   for (std::uint32_t r = 0; r < capacity_.size(); ++r) {
-    const LinkId link = r < topology_.link_count() ? LinkId{r} : router_.pool_link(r, 0);
+    const bool pool = r >= topology_.link_count();
+    if (pool && router_.pool_size(r) == 0) {  // all its links are dead: no route names it
+      capacity_[r] = 0;
+      continue;
+    }
+    const LinkId link = pool ? router_.pool_link(r, 0) : LinkId{r};
     capacity_[r] = router_.capacity(r) * shares.of(topology_.tier(link));
   }
   capacity_shares_ = shares;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "emulator/cost.h"
+#include "emulator/fluid/completion.h"
 #include "emulator/fluid/engine.h"
 #include "emulator/fluid/loads.h"
 
@@ -42,6 +43,7 @@ class ScheduleSolver {
   Expected<void> solve_phase(const Phase& phase);
   [[nodiscard]] std::vector<std::uint64_t> steps_to_solve(const Phase& phase) const;
   Expected<Step> solve_step(const Phase& phase, std::uint64_t index, const TierShares& shares);
+  Expected<Completion> finish_times(const FlowSet& flows, const std::vector<double>& capacity);
   Expected<void> aggregate_phase(const Phase& phase, const TierShares& shares);
   void finish_phase(const Phase& phase, Step& total, const DataTime& data, const std::string& tier);
   void note_sampling(const Phase& phase, const std::vector<double>& seconds);

@@ -272,35 +272,44 @@ TEST(Pxn, HasNoPathWithoutAScaleUpDomain) {
   EXPECT_FALSE(path(*r, 0, 124).empty());
 }
 
-TEST(Ports, QpsAndChannelsRotateOverThePlanes) {
+TEST(Ports, QpsTakeThePlanesInTurnFromOneThatThePairPicks) {
   FabricSpec spec = planes(PlaneSplit::kPort);
-  spec.transport.qps_per_connection = 2;
+  spec.transport.qps_per_connection = 4;
   const auto t = build(spec);
   const auto r = router_of(*t);
   ASSERT_EQ(t->ports_per_gpu(), 4U);
-  for (std::uint32_t channel = 0; channel < 4; ++channel) {
-    for (std::uint32_t q = 0; q < 2; ++q) {
+  const auto port_index = [&](std::uint32_t link, GpuId gpu, bool down) {
+    for (std::uint32_t k = 0; k < 4; ++k)
+      if (link == t->host_link(t->port_of(gpu, k), down).value) return k;
+    return 99U;
+  };
+  std::set<std::uint32_t> first_ports;
+  for (std::uint32_t channel = 0; channel < 16; ++channel) {
+    const std::uint32_t first = port_index(path(*r, 0, 63, Via::kAuto, 0, channel).front(), GpuId{0}, false);
+    first_ports.insert(first);
+    for (std::uint32_t q = 0; q < 4; ++q) {
       const auto p = path(*r, 0, 63, Via::kAuto, q, channel);
-      const std::uint32_t k = (channel + q) % 4;
-      EXPECT_EQ(p.front(), t->host_link(t->port_of(GpuId{0}, k), false).value);
-      EXPECT_EQ(p.back(), t->host_link(t->port_of(GpuId{63}, k), true).value);
+      EXPECT_EQ(port_index(p.front(), GpuId{0}, false), (first + q) % 4);
+      EXPECT_EQ(port_index(p.back(), GpuId{63}, true), (first + q) % 4) << "both ends on one plane";
     }
   }
-  EXPECT_EQ(r->qps({GpuId{0}, GpuId{63}, 0}, Via::kAuto), 2U);
+  EXPECT_EQ(first_ports.size(), 4U) << "connections start on all planes";
+  EXPECT_EQ(r->qps({GpuId{0}, GpuId{63}, 0}, Via::kAuto), 4U);
   EXPECT_EQ(r->qps({GpuId{0}, GpuId{1}, 0}, Via::kAuto), 1U) << "inside the scale-up domain";
 }
 
 TEST(Ports, DualTorMovesToTheOtherPortWhenOneDies) {
   FabricSpec spec = small_dual_tor(2);
   const auto healthy = build(spec);
-  const LinkId first = healthy->host_link(healthy->port_of(GpuId{0}, 0), false);
+  const auto a = router_of(*healthy);
+  const LinkId first{path(*a, 0, 32).front()};
+  const std::uint32_t other = first == healthy->host_link(healthy->port_of(GpuId{0}, 0), false) ? 1 : 0;
   spec.failures = {dead(healthy->name(first))};
   const auto t = build(spec);
-  const auto a = router_of(*healthy), b = router_of(*t);
-  EXPECT_EQ(path(*a, 0, 32).front(), first.value);
-  EXPECT_EQ(path(*b, 0, 32).front(), t->host_link(t->port_of(GpuId{0}, 1), false).value);
-  EXPECT_EQ(path(*b, 0, 32).back(), t->host_link(t->port_of(GpuId{32}, 1), true).value) << "the far end follows";
-  spec.failures.push_back(dead(healthy->name(healthy->host_link(healthy->port_of(GpuId{0}, 1), false))));
+  const auto b = router_of(*t);
+  EXPECT_EQ(path(*b, 0, 32).front(), t->host_link(t->port_of(GpuId{0}, other), false).value);
+  EXPECT_EQ(path(*b, 0, 32).back(), t->host_link(t->port_of(GpuId{32}, other), true).value) << "the far end follows";
+  spec.failures.push_back(dead(healthy->name(healthy->host_link(healthy->port_of(GpuId{0}, other), false))));
   const auto cut = build(spec);
   EXPECT_TRUE(path(*router_of(*cut), 0, 32).empty());
 }
