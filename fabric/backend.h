@@ -25,7 +25,7 @@ struct RunOptions {
   const std::atomic<bool>* cancelled = nullptr;  // polled; a cancelled run returns kInterrupted or what it has
   // Called before a long stretch of work with the sizes that are done; may be empty.
   std::function<void(const Measurement&)> so_far;
-  bool explain = false;                          // fill per-phase detail and more hot links
+  bool explain = false;  // fill per-phase detail and more hot links
 };
 
 // Makes the schedule of one message size by the named algorithm; "" is the tuner's choice for that size.
