@@ -269,13 +269,9 @@ const std::vector<double>& ScheduleSolver::capacity(const TierShares& shares) {
     return capacity_;
   capacity_.resize(router_.resource_count());
   for (std::uint32_t r = 0; r < capacity_.size(); ++r) {
-    const bool pool = r >= topology_.link_count();
-    if (pool && router_.pool_size(r) == 0) {  // all its links are dead: no route names it
-      capacity_[r] = 0;
-      continue;
-    }
-    const LinkId link = pool ? router_.pool_link(r, 0) : LinkId{r};
-    capacity_[r] = router_.capacity(r) * shares.of(topology_.tier(link));
+    // Pools hold links of the fabric only; those of a dead spine hold none.
+    const LinkTier tier = r < topology_.link_count() ? topology_.tier(LinkId{r}) : LinkTier::kLeafSpine;
+    capacity_[r] = router_.capacity(r) * shares.of(tier);
   }
   capacity_shares_ = shares;
   return capacity_;
