@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <mutex>
 #include <sstream>
 
 #include "apps/arguments.h"
@@ -97,8 +98,34 @@ std::map<std::string, std::string> provenance_options(const PredictOptions& o) {
                                          {"grouping", o.grouping},
                                          {"constants", o.constants},
                                          {"algorithm", o.algorithm.empty() ? "auto" : o.algorithm}};
+  const PredictOptions defaults;
+  if (o.channels != defaults.channels) out["channels"] = fmt::format("{}", o.channels);
+  if (o.root != defaults.root) out["root"] = fmt::format("{}", o.root);
+  if (o.shift != defaults.shift) out["shift"] = fmt::format("{}", o.shift);
+  if (o.fan_in != defaults.fan_in) out["fan-in"] = fmt::format("{}", o.fan_in);
+  if (o.batch_epsilon != defaults.batch_epsilon) out["batch-epsilon"] = fmt::format("{}", o.batch_epsilon);
   for (std::size_t i = 0; i < o.overrides.size(); ++i) out[fmt::format("set{}", i)] = o.overrides[i];
   return out;
+}
+
+Expected<void> write_measurement(const PredictOptions& options, Measurement& measurement) {
+  measurement.provenance.options = provenance_options(options);
+  if (options.json != "-") {
+    auto done = write_file("-", print_measurement(measurement, options.explain));
+    if (!done) return done;
+  }
+  if (options.json.empty()) return {};
+  return write_file(options.json, to_json(measurement));
+}
+
+Error stopped(std::size_t done, std::size_t sizes) {
+  return {ErrorCode::kInterrupted, "interrupted", "", fmt::format("{} of {} sizes are done", done, sizes), {}};
+}
+
+// The last words of a run that does not stop by itself: what it has so far.
+[[noreturn]] void abandon(const PredictOptions& options, Measurement so_far, std::size_t sizes) {
+  if (!so_far.operations.empty()) static_cast<void>(write_measurement(options, so_far));
+  leave(report_error(stopped(so_far.operations.size(), sizes)));
 }
 
 int run_predict(const PredictOptions& options) {
@@ -109,29 +136,30 @@ int run_predict(const PredictOptions& options) {
   if (!request) return report_error(request.error());
   const auto topology = build_topology(*spec);
   if (!topology) return report_error(topology.error());
+  std::mutex mutex;
+  Measurement so_far;
   RunOptions run;
   run.seed = options.seed;
   run.threads = options.threads;
   run.explain = options.explain;
   run.progress = console_progress(options.quiet);
   run.cancelled = &interrupted();
-  auto measurement = predict(**topology, *request, run);
+  run.so_far = [&](const Measurement& m) {
+    const std::lock_guard lock(mutex);
+    so_far = m;
+  };
+  Expected<Measurement> measurement;
+  const bool ended = run_interruptibly([&] { measurement = predict(**topology, *request, run); });
   end_progress(options.quiet);
-  if (!measurement) return report_error(measurement.error());
-  measurement->provenance.options = provenance_options(options);
-  if (options.json != "-") {
-    if (auto done = write_file("-", print_measurement(*measurement, options.explain)); !done)
-      return report_error(done.error());
+  const std::size_t sizes = request->sizes.size();
+  if (!ended) {
+    const std::lock_guard lock(mutex);
+    abandon(options, so_far, sizes);
   }
-  if (!options.json.empty())
-    if (auto done = write_file(options.json, to_json(*measurement)); !done) return report_error(done.error());
-  if (measurement->operations.size() == request->sizes.size()) return kGood;
-  return report_error(
-      Error{ErrorCode::kInterrupted,
-            "interrupted",
-            {},
-            fmt::format("{} of {} sizes are done", measurement->operations.size(), request->sizes.size()),
-            {}});
+  if (!measurement && measurement.error().code == ErrorCode::kInterrupted) return report_error(stopped(0, sizes));
+  if (!measurement) return report_error(measurement.error());
+  if (auto done = write_measurement(options, *measurement); !done) return report_error(done.error());
+  return measurement->operations.size() == sizes ? kGood : report_error(stopped(measurement->operations.size(), sizes));
 }
 
 }  // namespace

@@ -7,11 +7,15 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <ostream>
 #include <streambuf>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "apps/commands.h"
@@ -88,6 +92,9 @@ Expected<void> write_through(const std::string& path, const std::atomic<bool>* s
   return written;
 }
 
+constexpr auto kPollInterval = std::chrono::milliseconds(20);
+// A solve of 66 million flows polls too seldom; giving back its memory takes most of the 2 s that a user may wait.
+constexpr auto kGraceTime = std::chrono::milliseconds(500);
 constexpr auto kTerminalInterval = std::chrono::milliseconds(100);
 constexpr auto kLogInterval = std::chrono::seconds(5);
 
@@ -130,6 +137,27 @@ const std::atomic<bool>& interrupted() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   return signal_seen;
+}
+
+bool run_interruptibly(const std::function<void()>& work) {
+  const std::atomic<bool>& stop = interrupted();
+  std::packaged_task<void()> task(work);
+  std::future<void> result = task.get_future();
+  std::thread worker(std::move(task));
+  while (result.wait_for(kPollInterval) == std::future_status::timeout) {
+    if (!stop) continue;
+    if (result.wait_for(kGraceTime) == std::future_status::ready) break;
+    worker.detach();
+    return false;
+  }
+  worker.join();
+  result.get();
+  return true;
+}
+
+void leave(int exit_code) {
+  std::fflush(nullptr);
+  std::_Exit(exit_code);
 }
 
 Expected<void> check_writable(const std::string& path) {

@@ -22,6 +22,12 @@ void end_progress(bool quiet);
 // Set by SIGINT and SIGTERM from the first call on; a second signal ends the process as usual.
 [[nodiscard]] const std::atomic<bool>& interrupted();
 
+// Runs `work` on a thread of its own. False when a signal came and the work did not end within the grace time: then
+// it still runs, and the process has to end by leave(). Throws what `work` throws.
+[[nodiscard]] bool run_interruptibly(const std::function<void()>& work);
+// Ends the process at once, whatever still runs.
+[[noreturn]] void leave(int exit_code);
+
 // Whether a result can be written there, asked before the work that makes it; "" and "-" can. Errors: kEnvironment.
 [[nodiscard]] Expected<void> check_writable(const std::string& path);
 

@@ -3,13 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "bench/table.h"
 #include "emulator/fluid/completion.h"
 #include "emulator/fluid/maxmin.h"
 #include "emulator/fluid/maxmin_warm.h"
@@ -25,46 +23,6 @@ using testing::permutation_problem;
 using testing::PlanesFabric;
 using testing::SplitMix;
 using testing::ThreeTier;
-
-struct Row {
-  std::string figure;
-  double value;
-  std::string peer;  // what it is compared with
-  double reference;  // same unit as value
-  double ratio;      // reference / value: how many times better
-};
-
-class Table {
- public:
-  void add(const std::string& figure, double value, const std::string& peer, double reference) {
-    rows_.push_back({figure, value, peer, reference, reference / value});
-    fmt::print("{:<74} {:>10.4g}  {:<34} {:>10.4g} {:>9.3g}x\n", figure, value, peer, reference, reference / value);
-    std::fflush(stdout);
-  }
-  void write(const std::string& path) const {
-    nlohmann::json out = nlohmann::json::array();
-    for (const Row& r : rows_) {
-      out.push_back(
-          {{"figure", r.figure}, {"value", r.value}, {"peer", r.peer}, {"reference", r.reference}, {"ratio", r.ratio}});
-    }
-    std::ofstream(path) << out.dump(2) << "\n";
-  }
-
- private:
-  std::vector<Row> rows_;
-};
-
-template <typename Work>
-double median_seconds(int runs, const Work& work) {
-  std::vector<double> seconds;
-  for (int i = 0; i < runs; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::nth_element(seconds.begin(), seconds.begin() + runs / 2, seconds.end());
-  return seconds[static_cast<std::size_t>(runs / 2)];
-}
 
 // Largest difference relative to the larger of each pair.
 double worst_difference(std::span<const double> a, std::span<const double> b) {

@@ -113,7 +113,7 @@ std::string sentence_of(const Why& why) {
     double share;
   };
   std::array causes{Cause{"hash collisions", why.hash_collisions}, Cause{"oversubscription", why.oversubscription},
-                    Cause{"the scale-up domain", why.scale_up},    Cause{"latency of the steps", why.latency},
+                    Cause{"the scale-up domain", why.scale_up},    Cause{"latency and message rate", why.latency},
                     Cause{"protocol overhead", why.protocol},      Cause{"failed or slow links", why.failures}};
   std::stable_sort(causes.begin(), causes.end(), [](const Cause& a, const Cause& b) { return a.share > b.share; });
   std::string text = fmt::format("{:.1f} % of the ideal", 100 * why.ideal_share);

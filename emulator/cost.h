@@ -14,7 +14,7 @@ namespace weft {
 
 // Seconds of data time by cause; they sum to the phase's data time.
 struct DataTime {
-  double ideal = 0;             // busiest NIC port (or GPU, where no NIC is used) at line rate
+  double ideal = 0;             // busiest NIC port (or GPU, where no NIC is used) at the line rate of a healthy one
   double scale_up = 0;          // what the scale-up domain adds to that
   double protocol = 0;          // headers and protocol efficiency
   double oversubscription = 0;  // leaf or pod uplinks, perfectly shared

@@ -43,9 +43,10 @@ class Tuner {
   }
 
  private:
-  // What NCCL ships for all_reduce: nobody gets halving-doubling without asking for it.
+  // What NCCL ships: nobody gets halving-doubling or a two-level all_gather without asking for it.
   [[nodiscard]] static std::vector<std::string> candidates(CollectiveKind kind) {
     if (kind == CollectiveKind::kAllReduce) return {"ring", "tree", "nvls_tree"};
+    if (kind == CollectiveKind::kAllGather || kind == CollectiveKind::kReduceScatter) return {"ring"};
     std::vector<std::string> all;
     for (const AlgorithmInfo& info : algorithms(kind)) all.emplace_back(info.name);
     return all;

@@ -23,7 +23,9 @@ struct RunOptions {
   unsigned threads = 0;                          // 0: all cores. The result does not depend on it
   Progress progress;                             // may be empty
   const std::atomic<bool>* cancelled = nullptr;  // polled; a cancelled run returns kInterrupted or what it has
-  bool explain = false;                          // fill per-phase detail and more hot links
+  // Called before a long stretch of work with the sizes that are done; may be empty.
+  std::function<void(const Measurement&)> so_far;
+  bool explain = false;  // fill per-phase detail and more hot links
 };
 
 // Makes the schedule of one message size by the named algorithm; "" is the tuner's choice for that size.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "emulator/version.h"
+#include "topologies/clos.h"
 #include "topologies/spec_yaml.h"
 
 namespace weft {
@@ -63,10 +64,11 @@ Forms hierarchical(const S& s, double passes, bool first, bool last) {
   return without_empty(forms);
 }
 
-// Double binary trees: in each direction a NIC carries half the shard to or from two children.
+// Double binary trees: a NIC carries half the shard to or from two children. Of two domains each is the root of one
+// tree and has one child: half the shard each way.
+double tree_share(const S& s) { return s.domains > 2 ? 1 / s.nics : s.domains > 1 ? 0.5 / s.nics : 0; }
 Form tree_across(const S& s, const char* name) {
-  Form form{name, levels(s.domains), 0, s.domains > 2 ? 1 / s.nics : s.domains > 1 ? 1 / s.nics : 0,
-            0,    levels(s.domains)};
+  Form form{name, levels(s.domains), 0, tree_share(s), 0, levels(s.domains)};
   form.depth = levels(s.domains);
   form.group = 1;
   form.stage = 1;
@@ -93,7 +95,7 @@ Forms chain_tree(const S& s, bool both) {
   const double depth = levels(s.domains) + s.places - 1;
   Form form{both ? "tree reduce" : "tree broadcast", depth};
   form.up = s.places > 1 ? 1 : 0;
-  form.nic = s.domains > 1 ? 1 / s.nics : 0;
+  form.nic = tree_share(s);
   form.up_hops = s.places - 1;
   form.out_hops = levels(s.domains);
   form.depth = depth;
@@ -240,6 +242,41 @@ Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, const Con
 
 }  // namespace
 
+// Bandwidth down over bandwidth up, and the hosts that sit below, of a full leaf and of a full block.
+struct Narrowing {
+  double leaf = 1, block = 1, leaf_hosts = 1, block_hosts = 1;
+};
+Narrowing narrowing_of(const ClosTopology& topology) {
+  const ClosShape& shape = topology.shape();
+  const FabricSpec& spec = topology.spec();
+  Narrowing n;
+  if (shape.tiers < 2) return n;
+  const auto bits = [](const std::optional<Rate>& rate, Rate otherwise) {
+    return static_cast<double>(rate.value_or(otherwise).bits_per_second);
+  };
+  const Rate port = spec.port_rate();
+  const double ports_per_host = static_cast<double>(topology.port_count()) / spec.hosts.count / shape.planes;
+  n.leaf_hosts = shape.by_rail ? static_cast<double>(shape.unit_hosts) / shape.unit_leaves
+                               : std::max(1.0, shape.leaf_down / ports_per_host);
+  const double leaf_ports = shape.by_rail ? n.leaf_hosts * shape.rail_ports : shape.leaf_down;
+  const double up = shape.leaf_up() * bits(spec.links.leaf_spine.rate, port);
+  n.leaf = std::max(1.0, leaf_ports * bits(spec.links.host.rate, port) / up);
+  if (shape.tiers < 3) return n;
+  // Leaves of a block times hosts of a leaf; where leaves are one a rail, all rails of a block count their hosts once.
+  const double host_sets =
+      shape.by_rail ? static_cast<double>(shape.units_per_block) * shape.unit_leaves : shape.leaves_per_block;
+  n.block_hosts = n.leaf_hosts * host_sets;
+  const double block_up = static_cast<double>(shape.spines) * shape.spine_up() * bits(spec.links.spine_core.rate, port);
+  n.block = std::max(1.0, shape.leaves_per_block * leaf_ports * bits(spec.links.host.rate, port) / block_up);
+  return n;
+}
+
+// Uniform traffic of a packed group: what of its scale-out part leaves `hosts` hosts.
+double leaving_share(const AnalyticShape& s, double hosts, double gpus_per_host) {
+  const double below = std::max(s.places, hosts * std::min(s.places, gpus_per_host));
+  return s.ranks > s.places ? std::max(0.0, (s.ranks - below) / (s.ranks - s.places)) : 0.0;
+}
+
 AnalyticShape analytic_shape(const Topology& topology, std::uint32_t group_size, std::uint32_t stride) {
   const FabricSpec& spec = topology.spec();
   const double domain = spec.hosts.scale_up.domain_gpus;
@@ -256,9 +293,14 @@ AnalyticShape analytic_shape(const Topology& topology, std::uint32_t group_size,
   s.path_seconds = (2 * tiers - 1) * spec.switches.latency.seconds() + 2 * spec.links.host.delay.seconds() +
                    (tiers > 1 ? 2 * spec.links.leaf_spine.delay.seconds() : 0) +
                    (tiers > 2 ? 2 * spec.links.spine_core.delay.seconds() : 0);
-  s.oversubscription = std::max(1.0, spec.topology.leaf_oversubscription) *
-                       (tiers > 2 ? std::max(1.0, spec.topology.spine_oversubscription) : 1.0);
-  s.leaving = s.domains > 1 ? 1 : 0;
+  const auto* clos = dynamic_cast<const ClosTopology*>(&topology);
+  if (clos == nullptr) return s;
+  const Narrowing narrow = narrowing_of(*clos);
+  const double leaf_leaving = leaving_share(s, narrow.leaf_hosts, spec.hosts.gpus);
+  const double block_leaving = leaving_share(s, narrow.block_hosts, spec.hosts.gpus);
+  const bool leaf_binds = tiers < 3 || narrow.leaf * leaf_leaving >= narrow.block * block_leaving;
+  s.oversubscription = leaf_binds ? narrow.leaf : narrow.block;
+  s.leaving = leaf_binds ? leaf_leaving : block_leaving;
   return s;
 }
 

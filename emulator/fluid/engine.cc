@@ -58,6 +58,7 @@ Expected<Measurement> FluidBackend::run(const Topology& topology, const Schedule
     if (it == solved.end()) {
       auto reference = schedule(reference_size(sizes), wanted->algorithm);
       if (!reference) return tl::unexpected(reference.error());
+      if (options.so_far && !m.operations.empty()) options.so_far(m);
       auto result = solver.solve(*reference);
       if (!result) {
         if (result.error().code == ErrorCode::kInterrupted && !m.operations.empty()) break;

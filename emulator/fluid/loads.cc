@@ -57,10 +57,12 @@ struct PoolSums {
   std::vector<double> bits, live, healthy;  // capacity in bits/s
 };
 
+// Links of an explicit fabric may differ by design: no telling what failed.
+bool is_uniform(const Topology& topology) { return topology.spec().topology.kind != TopologyKind::kExplicit; }
+
 PoolSums sum_pools(const Topology& topology, const LinkPools& pools, const std::vector<double>& bits,
-                   const TierShares& shares) {
-  const std::array<double, 4> nominal = nominal_rates(topology);
-  const bool uniform = topology.spec().topology.kind != TopologyKind::kExplicit;
+                   const TierShares& shares, const std::array<double, 4>& nominal) {
+  const bool uniform = is_uniform(topology);
   PoolSums sums{std::vector<double>(pools.count(), 0.0), std::vector<double>(pools.count(), 0.0),
                 std::vector<double>(pools.count(), 0.0)};
   for (std::uint32_t l = topology.first_fabric_link(); l < topology.link_count(); ++l) {
@@ -70,7 +72,6 @@ PoolSums sum_pools(const Topology& topology, const LinkPools& pools, const std::
     const double live = rate_of(topology, link) * shares.of(tier);
     sums.bits[pool] += bits[l];
     sums.live[pool] += live;
-    // Links of an explicit fabric may differ by design: no telling what failed.
     sums.healthy[pool] += uniform ? nominal[static_cast<std::size_t>(tier)] * shares.of(tier) : live;
   }
   return sums;
@@ -108,24 +109,29 @@ std::vector<double> link_flows(const FlowSet& flows, const Router& router, std::
 
 DataTime explain_time(const Topology& topology, const LinkPools& pools, const std::vector<double>& bits,
                       const TierShares& shares, double seconds, std::string& tier) {
-  double nic = 0, gpu = 0, shared = 0, worst = 0;
+  const std::array<double, 4> nominal = nominal_rates(topology);
+  const bool uniform = is_uniform(topology);
+  double nic = 0, gpu = 0, healthy = 0, live = 0, worst = 0;  // drain times of links no path can avoid, and of any
   std::size_t worst_class = 0;
   for (std::uint32_t l = 0; l < topology.link_count(); ++l) {
     if (bits[l] == 0.0) continue;
     const LinkId link{l};
-    const double drain = bits[l] / rate_of(topology, link);
-    const double payload_drain = drain / shares.of(topology.tier(link));
+    const LinkTier link_tier = topology.tier(link);
+    const double payload_drain = bits[l] / rate_of(topology, link) / shares.of(link_tier);
     if (payload_drain > worst) {
       worst = payload_drain;
       worst_class = class_of(topology, link);
     }
     if (l >= topology.first_fabric_link()) continue;
-    (l >= topology.first_host_link() ? nic : gpu) = std::max(l >= topology.first_host_link() ? nic : gpu, drain);
-    shared = std::max(shared, payload_drain);
+    const double drain = bits[l] / (uniform ? nominal[static_cast<std::size_t>(link_tier)] : rate_of(topology, link));
+    double& busiest = l >= topology.first_host_link() ? nic : gpu;
+    busiest = std::max(busiest, drain);
+    healthy = std::max(healthy, drain / shares.of(link_tier));
+    live = std::max(live, payload_drain);
   }
   tier = class_name(worst_class);
-  const PoolSums sums = sum_pools(topology, pools, bits, shares);
-  double pooled_healthy = shared, pooled_live = shared;
+  const PoolSums sums = sum_pools(topology, pools, bits, shares, nominal);
+  double pooled_healthy = healthy, pooled_live = live;
   for (std::uint32_t p = 0; p < pools.count(); ++p) {
     if (sums.bits[p] == 0.0) continue;
     pooled_healthy = std::max(pooled_healthy, sums.bits[p] / sums.healthy[p]);
@@ -134,8 +140,8 @@ DataTime explain_time(const Topology& topology, const LinkPools& pools, const st
   DataTime time;
   time.ideal = nic > 0 ? nic : gpu;
   time.scale_up = std::max(gpu, time.ideal) - time.ideal;
-  time.protocol = shared - time.ideal - time.scale_up;
-  time.oversubscription = pooled_healthy - shared;
+  time.protocol = std::max(0.0, healthy - time.ideal - time.scale_up);
+  time.oversubscription = pooled_healthy - healthy;
   time.failures = pooled_live - pooled_healthy;
   time.hash_collisions = std::max(0.0, seconds - pooled_live);
   return time;

@@ -76,6 +76,22 @@ void accumulate_links(std::vector<double>& to, const std::vector<double>& from, 
   for (std::size_t l = 0; l < to.size(); ++l) to[l] += weight * from[l];
 }
 
+// Mean rate of each variable that leaves its scale-up domain. Reuses the memory of `flows.work`.
+const std::vector<double>& network_rates(FlowSet& flows, const std::vector<double>& finish,
+                                         std::uint32_t first_host_link) {
+  std::size_t kept = 0;
+  for (std::size_t v = 0; v < finish.size(); ++v) {
+    const auto first = flows.arrays.resources.begin() + flows.arrays.offsets[v];
+    const auto last = flows.arrays.resources.begin() + flows.arrays.offsets[v + 1];
+    const bool leaves = std::any_of(first, last, [&](std::uint32_t r) { return r >= first_host_link; });
+    if (!leaves || finish[v] <= 0) continue;
+    const double bits = flows.transfer_bits.empty() ? flows.work[v] : flows.transfer_bits[v];
+    flows.work[kept++] = bits / finish[v];
+  }
+  flows.work.resize(kept);
+  return flows.work;
+}
+
 }  // namespace
 
 Expected<SolvedSchedule> ScheduleSolver::solve(const Schedule& schedule) {
@@ -157,14 +173,8 @@ Expected<ScheduleSolver::Step> ScheduleSolver::solve_step(const Phase& phase, st
   auto finish = finish_times(*flows, capacity(shares));
   if (!finish) return tl::unexpected(finish.error());
   out_.counters["solves"] += static_cast<double>(finish->solves);
-  std::vector<double>& rates = flows->work;  // mean rate of each transfer, in place
-  for (std::size_t v = 0; v < rates.size(); ++v) {
-    step.seconds = std::max(step.seconds, finish->finish[v]);
-    const double bits = flows->transfer_bits.empty() ? rates[v] : flows->transfer_bits[v];
-    rates[v] = finish->finish[v] > 0 ? bits / finish->finish[v] : 0.0;
-  }
-  std::erase(rates, 0.0);
-  step.jain = jain_index(rates);
+  step.seconds = finish->makespan;
+  step.jain = jain_index(network_rates(*flows, finish->finish, topology_.first_host_link()));
   return step;
 }
 
@@ -199,11 +209,14 @@ Expected<void> ScheduleSolver::aggregate_phase(const Phase& phase, const TierSha
                        fmt::format("the limit is {}; use smaller groups (--group-size) or fewer ranks (--ranks)",
                                    fluid_.max_transfers));
   const std::int64_t n = schedule_->group_size;
-  auto loads = aggregate_all_to_all(*clos, *schedule_, phase.via, Bytes{(schedule_->size.count + n - 1) / n});
+  const Bytes message{(schedule_->size.count + n - 1) / n};
+  auto loads = aggregate_all_to_all(*clos, *schedule_, phase.via, message);
   if (!loads) return tl::unexpected(loads.error());
   Step total;
   total.hops = loads->hops;
-  total.flows.assign(topology_.link_count(), 0.0);
+  const double paths_per_bit =
+      topology_.spec().transport.qps_per_connection / (8.0 * static_cast<double>(message.count));
+  for (const double bits : loads->bits) total.flows.push_back(bits * paths_per_bit);
   std::string tier;
   DataTime data = explain_time(topology_, pools_, loads->bits, shares, 0.0, tier);
   total.seconds = data.total();
@@ -256,8 +269,9 @@ const std::vector<double>& ScheduleSolver::capacity(const TierShares& shares) {
     return capacity_;
   capacity_.resize(router_.resource_count());
   for (std::uint32_t r = 0; r < capacity_.size(); ++r) {
-    const LinkId link = r < topology_.link_count() ? LinkId{r} : router_.pool_link(r, 0);
-    capacity_[r] = router_.capacity(r) * shares.of(topology_.tier(link));
+    // Pools hold links of the fabric only; those of a dead spine hold none.
+    const LinkTier tier = r < topology_.link_count() ? topology_.tier(LinkId{r}) : LinkTier::kLeafSpine;
+    capacity_[r] = router_.capacity(r) * shares.of(tier);
   }
   capacity_shares_ = shares;
   return capacity_;

@@ -1,0 +1,37 @@
+# tests of area cli: the built command, run as a user runs it.
+weft_test(cli SOURCES cli/measurement_roundtrip_test.cc LIBS weft::fabric)
+add_dependencies(weft_test_cli weft)
+
+find_package(Python3 COMPONENTS Interpreter)
+
+# weft_cli(FILE CLASS LABEL CASES...): ctest sees each as cli.CLASS.CASE; label `heavy` runs alone.
+function(weft_cli file class label)
+  foreach(case ${ARGN})
+    set(name cli.${class}.${case})
+    add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} -B -m unittest -v ${file}.${class}.test_${case}
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/cli)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300 SKIP_REGULAR_EXPRESSION "skipped ['\"]" LABELS "${label}"
+                         ENVIRONMENT "WEFT_BINARY_DIR=${PROJECT_BINARY_DIR}")
+  endforeach()
+endfunction()
+
+if(Python3_FOUND)
+  weft_cli(bad_input BadInput cli path_of_the_fabric_file unknown_words_get_the_nearest_right_one option_values
+           numbers_that_are_none sizes ranks_that_do_not_fit mapping impossible_radix large_and_binary_files
+           targets_that_cannot_be_written target_without_permission full_stdout two_results_for_one_stdout
+           pair_without_a_path fabric_in_two_parts)
+  weft_cli(fabrics Fabrics cli topo_describes_each analytic_predicts_each_whole fluid_predicts_each)
+  weft_cli(results Results cli table_has_the_columns_of_nccl_tests reasons_stand_below_the_table
+           shares_of_the_ideal_sum_to_one hot_links_are_known_to_topo progress_goes_to_stderr_only
+           json_matches_its_schema json_file_leaves_the_table_on_stdout settings_apply_in_order_wherever_they_stand
+           same_seed_same_bytes_with_any_threads batched_runs_are_the_same_bytes_too another_seed_collides_elsewhere
+           reader_that_goes_away_is_no_error help_and_version_go_to_stdout locale_changes_nothing)
+  weft_cli(description Description cli counts_per_tier bisection_and_oversubscription parts_have_sums
+           failures_in_force links_by_name unknown_link_gets_the_nearest_name cabling_plan_has_a_line_a_cable
+           drawings_can_be_read several_results_at_once check_of_the_design check_of_the_floor
+           documentation_lists_every_option)
+  weft_cli(interruption Interruption heavy signal_ends_a_long_run_within_two_seconds finished_sizes_are_printed
+           half_a_cabling_plan_is_removed want_of_memory_is_said_so threads_that_do_not_fit_are_said_so)
+else()
+  message(STATUS "tests of the command line left out: no python3")
+endif()
