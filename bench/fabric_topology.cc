@@ -72,12 +72,10 @@ double median(std::vector<double> values) {
 int run(int argc, char** argv) {
   CLI::App app{"Time and memory of the million-GPU topology"};
   std::string json;
-  bool full = false;
   app.add_option("--json", json, "Write the table to this file");
-  app.add_flag("--full", full, "15 runs instead of 5");
   CLI11_PARSE(app, argc, argv);
   std::vector<double> ready, ends, names, resident;
-  for (int i = 0; i < (full ? 15 : 5); ++i) {
+  for (int i = 0; i < 5; ++i) {
     Sample sample;
     if (!measure(sample)) return 1;
     ready.push_back(sample.ready);

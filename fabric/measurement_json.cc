@@ -1,12 +1,16 @@
 #include "fabric/measurement_json.h"
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <type_traits>
+#include <utility>
 
 namespace weft {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kMaxMeasurementText = 64U << 20;
 constexpr std::string_view kSchema = "weft-measurement-1";
 
 Json to_value(const Why& why) {
@@ -21,9 +25,30 @@ Json to_value(const Why& why) {
           {"sentence", why.sentence}};
 }
 
+// A member of the wrong type or out of range; its text is the sentence that the user gets.
+struct Unfit {
+  std::string key, value;
+};
+
+// Converts only what loses nothing: a count is a whole number within Value's range, a quantity any number.
+template <typename Value>
+Value member(const Json& j, const char* key) {
+  const Json& v = j.at(key);
+  if constexpr (std::is_integral_v<Value>) {
+    const bool fits = v.is_number_unsigned() ? std::in_range<Value>(v.get<std::uint64_t>())
+                                             : v.is_number_integer() && std::in_range<Value>(v.get<std::int64_t>());
+    if (!fits) throw Unfit{key, v.dump()};
+  } else if constexpr (std::is_floating_point_v<Value>) {
+    if (!v.is_number()) throw Unfit{key, v.dump()};
+  }
+  return v.get<Value>();
+}
+
 Why why_from(const Json& j) {
-  return {j.at("ideal_share"), j.at("hash_collisions"), j.at("oversubscription"), j.at("scale_up"), j.at("latency"),
-          j.at("protocol"),    j.at("failures"),        j.at("binding_tier"),     j.at("sentence")};
+  const auto share = [&](const char* key) { return member<double>(j, key); };
+  return {share("ideal_share"), share("hash_collisions"), share("oversubscription"),
+          share("scale_up"),    share("latency"),         share("protocol"),
+          share("failures"),    j.at("binding_tier"),     j.at("sentence")};
 }
 
 Json to_value(const Operation& op) {
@@ -37,35 +62,46 @@ Json to_value(const Operation& op) {
 
 Operation operation_from(const Json& j) {
   Operation op;
-  op.size = Bytes{j.at("size_bytes")};
+  op.size = Bytes{member<std::int64_t>(j, "size_bytes")};
   op.algorithm = j.at("algorithm");
   op.protocol = j.at("protocol");
-  op.time = Duration{j.at("time_ps")};
-  op.algbw = j.at("algbw_gbytes_per_s");
-  op.busbw = j.at("busbw_gbytes_per_s");
+  op.time = Duration{member<std::int64_t>(j, "time_ps")};
+  op.algbw = member<double>(j, "algbw_gbytes_per_s");
+  op.busbw = member<double>(j, "busbw_gbytes_per_s");
   op.why = why_from(j.at("why"));
-  for (const Json& p : j.at("phases")) op.phases.push_back({p.at("name"), p.at("steps"), p.at("seconds")});
+  for (const Json& p : j.at("phases"))
+    op.phases.push_back({p.at("name"), member<std::uint64_t>(p, "steps"), member<double>(p, "seconds")});
   return op;
 }
 
 Measurement measurement_from(const Json& j) {
   Measurement m;
   const Json& p = j.at("provenance");
-  m.provenance = {p.at("backend"),     p.at("version"), p.at("spec_name"),
-                  p.at("spec_digest"), p.at("seed"),    p.at("options")};
+  m.provenance = {
+      p.at("backend"), p.at("version"), p.at("spec_name"), p.at("spec_digest"), member<std::uint64_t>(p, "seed"),
+      p.at("options")};
   m.collective = j.at("collective");
   m.algorithm = j.at("algorithm");
-  m.ranks = j.at("ranks");
-  m.group_size = j.at("group_size");
+  m.ranks = member<std::uint32_t>(j, "ranks");
+  m.group_size = member<std::uint32_t>(j, "group_size");
   for (const Json& op : j.at("operations")) m.operations.push_back(operation_from(op));
   for (const Json& t : j.at("tiers"))
-    m.tiers.push_back({t.at("tier"), t.at("links"), t.at("min"), t.at("mean"), t.at("max")});
-  for (const Json& h : j.at("hot_links")) m.hot_links.push_back({h.at("name"), h.at("utilisation"), h.at("flows")});
-  m.max_mean_ratio = j.at("max_mean_ratio");
-  m.jain_index = j.at("jain_index");
+    m.tiers.push_back({t.at("tier"), member<std::uint64_t>(t, "links"), member<double>(t, "min"),
+                       member<double>(t, "mean"), member<double>(t, "max")});
+  for (const Json& h : j.at("hot_links"))
+    m.hot_links.push_back({h.at("name"), member<double>(h, "utilisation"), member<double>(h, "flows")});
+  m.max_mean_ratio = member<double>(j, "max_mean_ratio");
+  m.jain_index = member<double>(j, "jain_index");
   m.counters = j.at("counters");
   m.notes = j.at("notes");
   return m;
+}
+
+// Texts of the parser and values of a file may be as long as the file.
+std::string shortened(std::string text) {
+  constexpr std::size_t kLongest = 200;
+  if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
+  return text;
 }
 
 }  // namespace
@@ -101,14 +137,19 @@ std::string to_json(const Measurement& m) {
 }
 
 Expected<Measurement> measurement_from_json(std::string_view text) {
+  if (text.size() > kMaxMeasurementText)
+    return input_error("a measurement of more than 64 MiB", std::to_string(text.size()), "write fewer sizes");
   try {
     const Json j = Json::parse(text);
     if (j.at("schema") != kSchema)
-      return input_error("a measurement of another schema", j.at("schema").dump(),
+      return input_error("a measurement of another schema", shortened(j.at("schema").dump()),
                          "this version reads weft-measurement-1");
     return measurement_from(j);
+  } catch (const Unfit& unfit) {
+    return input_error("a field of a measurement that is of the wrong type or out of range: " + unfit.key,
+                       shortened(unfit.value), "see docs/measurement.schema.json");
   } catch (const Json::exception& e) {
-    return input_error("not a measurement", e.what(), "see docs/measurement.schema.json");
+    return input_error("not a measurement", shortened(e.what()), "see docs/measurement.schema.json");
   }
 }
 
