@@ -1,16 +1,17 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <fstream>
 #include <mutex>
 #include <sstream>
 
 #include "apps/arguments.h"
+#include "apps/build_fabric.h"
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "apps/print_measurement.h"
 #include "emulator/predict.h"
 #include "fabric/measurement_json.h"
-#include "topologies/build.h"
 #include "topologies/spec_yaml.h"
 
 namespace weft {
@@ -51,12 +52,14 @@ Expected<Mapping> parse_mapping(const std::string& text, std::uint64_t seed) {
   mapping.kind = MappingKind::kFile;
   mapping.file = text.substr(5);
   std::ifstream in(mapping.file, std::ios::binary);
-  std::ostringstream content;
-  if (!in || !(content << in.rdbuf()))
+  std::array<char, 65536> part{};
+  while (in.read(part.data(), part.size()) || in.gcount() > 0) {
+    mapping.text.append(part.data(), static_cast<std::size_t>(in.gcount()));
+    if (mapping.text.size() > kMaxMappingBytes)
+      return input_error("mapping file too large", mapping.file, "at most 256 MiB");
+  }
+  if (!in.eof())
     return input_error("cannot read the mapping file", mapping.file, "give a file with one GPU index a line");
-  mapping.text = content.str();
-  if (mapping.text.size() > kMaxMappingBytes)
-    return input_error("mapping file too large", mapping.file, "at most 256 MiB");
   return mapping;
 }
 
@@ -134,7 +137,7 @@ int run_predict(const PredictOptions& options) {
   if (!spec) return report_error(spec.error());
   const auto request = make_request(options, *spec);
   if (!request) return report_error(request.error());
-  const auto topology = build_topology(*spec);
+  const auto topology = build_fabric(*spec, options.spec);
   if (!topology) return report_error(topology.error());
   std::mutex mutex;
   Measurement so_far;

@@ -4,10 +4,10 @@
 #include <ostream>
 #include <vector>
 
+#include "apps/build_fabric.h"
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "apps/fabric_summary.h"
-#include "topologies/build.h"
 #include "topologies/draw.h"
 #include "topologies/failures.h"
 #include "topologies/spec_yaml.h"
@@ -129,7 +129,7 @@ Expected<int> topo(const TopoOptions& options) {
                        "give file names to --json, --cabling, --dot and --svg, and --links alone");
   const auto spec = load_spec(options.spec, options.overrides);
   if (!spec) return tl::unexpected(spec.error());
-  const auto topology = build_topology(*spec);
+  const auto topology = build_fabric(*spec, options.spec);
   if (!topology) return tl::unexpected(topology.error());
   if (auto done = write_files(**topology, options); !done) return tl::unexpected(done.error());
   if (!options.links.empty())

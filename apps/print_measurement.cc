@@ -46,7 +46,7 @@ std::string explanation(const Measurement& m) {
       out += fmt::format("  {:>18}{:<28} {:>9} steps {:>16.2f} us alone\n", "", p.name, p.steps, 1e6 * p.seconds);
   }
   if (!m.counters.empty()) out += "\ncounters\n";
-  for (const auto& [name, value] : m.counters) out += fmt::format("  {:<24} {:.0f}\n", name, value);
+  for (const auto& [name, value] : m.counters) out += fmt::format("  {:<24} {:.6g}\n", name, value);
   return out;
 }
 
@@ -62,6 +62,9 @@ std::string print_measurement(const Measurement& m, bool explain) {
   if (m.max_mean_ratio > 0)
     out += fmt::format("paths per link, fullest / mean (MMR) {:.2f}; fairness of rates (Jain) {:.3f}\n",
                        m.max_mean_ratio, m.jain_index);
+  if (m.counters.contains("transfer_rate_mean_gbps"))
+    out += fmt::format("rates of transfers: mean {:.1f} Gb/s, slowest {:.1f} Gb/s\n",
+                       m.counters.at("transfer_rate_mean_gbps"), m.counters.at("transfer_rate_min_gbps"));
   out += tier_table(m) + hot_table(m);
   if (explain) out += explanation(m);
   for (const std::string& note : m.notes) out += fmt::format("\nnote: {}\n", note);

@@ -82,7 +82,7 @@ Priced price_with(const ScheduleCost& cost, Bytes size, const Constants& constan
   for (const PhaseCost& p : cost.phases) any_nic = any_nic || p.uses_nic;
   Priced out;
   out.base = protocol.base.seconds();
-  double longest = -1;
+  std::map<std::string, double> tier_seconds;  // by binding tier, of the phases that nothing hides
   for (const PhaseCost& p : cost.phases) {
     DataTime data = p.data;
     // Where the message crosses NICs, time in the domain is what the domain costs, not part of the ideal.
@@ -95,11 +95,11 @@ Priced price_with(const ScheduleCost& cost, Bytes size, const Constants& constan
     out.phases.push_back({p.name, p.steps, alone + fill + hops});
     const bool hidden =
         p.overlap_group > 0 && groups.at(p.overlap_group).stages.at(p.stage) < groups.at(p.overlap_group).slowest;
-    if (!hidden && alone > longest) {
-      longest = alone;
-      out.binding_tier = p.binding_tier;
-    }
+    if (!hidden) tier_seconds[p.binding_tier] += alone;
   }
+  const auto binding = std::max_element(tier_seconds.begin(), tier_seconds.end(),
+                                        [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (binding != tier_seconds.end()) out.binding_tier = binding->first;
   // The stages beside the base stage lie in the scale-up domain: what they do not hide is its cost.
   for (const auto& [id, group] : groups)
     out.data.scale_up += growth * (group.seconds(chunks) - group.stages.at(group.base));
@@ -117,8 +117,12 @@ std::string sentence_of(const Why& why) {
                     Cause{"protocol overhead", why.protocol},      Cause{"failed or slow links", why.failures}};
   std::stable_sort(causes.begin(), causes.end(), [](const Cause& a, const Cause& b) { return a.share > b.share; });
   std::string text = fmt::format("{:.1f} % of the ideal", 100 * why.ideal_share);
-  for (const Cause& cause : causes)
-    if (cause.share >= 0.005) text += fmt::format(", {} costs {:.1f} %", cause.name, 100 * cause.share);
+  std::string_view lead = "; lost to ";
+  for (const Cause& cause : causes) {
+    if (cause.share < 0.005) continue;
+    text += fmt::format("{}{} {:.1f} %", lead, cause.name, 100 * cause.share);
+    lead = ", ";
+  }
   if (!why.binding_tier.empty()) text += fmt::format("; {} binds", why.binding_tier);
   return text;
 }

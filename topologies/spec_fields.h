@@ -244,7 +244,10 @@ void visit_links(Visitor& v, Links& l) {
 
 template <typename Visitor, typename Routing>
 void visit_routing(Visitor& v, Routing& r) {
-  v.value(Field{"kind", "ecmp: by hash; spray: by packet; adaptive: least loaded; static: D-mod-k"}, r.kind);
+  v.value(Field{"kind",
+                "ecmp: by hash; spray: each packet any equal path (what per-packet adaptive routing comes to); "
+                "adaptive: each flow takes its switch's least loaded port; static: D-mod-k"},
+          r.kind);
   v.group(Field{"hash", "what ECMP hashes"}, [&] {
     v.value(Field{"seed", "shared: every switch hashes alike, which polarizes"}, r.hash_seed);
     v.value(Field{"udp_source_port", "false: 3-tuple, all QPs of a pair take one path"}, r.hash_udp_source_port);

@@ -225,9 +225,9 @@ Fault find_failure_fault(const FailureSpec& f, const std::string& path) {
   }
   const bool link = f.target == FailureTarget::kLink;
   if (link && f.switch_tier)
-    return SpecFault{path + ".switch_tier", "switch_tier with target link", {}, "use link_tier"};
+    return SpecFault{path + ".switch_tier", "switch_tier with target link", {}, "add target: switch, or use link_tier"};
   if (!link && f.link_tier)
-    return SpecFault{path + ".link_tier", "link_tier with target switch", {}, "use switch_tier"};
+    return SpecFault{path + ".link_tier", "link_tier with target switch", {}, "add target: link, or use switch_tier"};
   if (random && !f.link_tier && !f.switch_tier) {
     return SpecFault{
         path,

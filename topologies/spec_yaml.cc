@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -91,6 +92,23 @@ Expected<FabricSpec> parse_spec(std::string_view text, std::string file_name, st
   if (!spec) return spec;
   if (const auto fault = find_fault(*spec)) return tl::unexpected(fault_error(*fault, *tree, sources));
   return spec;
+}
+
+SourcePlace locate_key(const std::string& path, std::string_view key) {
+  SourcePlace place{path, 0, 0};
+  const auto text = read_file(path);
+  if (!text) return place;
+  const auto tree = parse_yaml(*text);
+  if (!tree) return place;
+  for (const YamlNode* node = &*tree; node != nullptr && !key.empty();) {
+    const std::size_t dot = std::min(key.find('.'), key.size());
+    node = node->find(key.substr(0, dot));
+    if (node == nullptr) break;
+    place.line = node->line;
+    place.column = node->column;
+    key.remove_prefix(std::min(dot + 1, key.size()));
+  }
+  return place;
 }
 
 Expected<FabricSpec> load_spec(const std::string& path, std::span<const std::string> overrides) {

@@ -20,6 +20,10 @@ namespace weft {
 [[nodiscard]] Expected<FabricSpec> parse_spec(std::string_view text, std::string file_name,
                                               std::span<const std::string> overrides = {});
 
+// Where a dotted key stands in the file at `path`, or its nearest enclosing key that does; line 0 where none does or
+// the file cannot be read. For errors found after parsing, by what builds from a spec.
+[[nodiscard]] SourcePlace locate_key(const std::string& path, std::string_view key);
+
 // Canonical text: every field in fixed order, fields that are unset left out. parse_spec(to_yaml(x)) == x for
 // every x that parse_spec gives, as long as the text stays below the limit of a file (16 MiB).
 [[nodiscard]] std::string to_yaml(const FabricSpec& spec);

@@ -21,6 +21,7 @@ struct Form {
   std::uint32_t group = 0, stage = 0;
   bool crosses = false;   // uniform traffic: the fabric's oversubscription counts
   bool messages = false;  // to every other rank
+  bool pattern = false;   // a tester's: plain RDMA, no NCCL
   bool nvls = false;
 };
 using Forms = std::vector<Form>;
@@ -159,11 +160,12 @@ Forms pairwise(const S& s) {
 }
 
 // Every rank sends S to one other, in another domain where there is one.
-Forms one_message(const S& s, const char* name) {
+Forms one_message(const S& s, const char* name, bool pattern) {
   if (s.ranks <= 1) return {};
   Form form{name, 1, s.domains > 1 ? 0.0 : 1.0, s.domains > 1 ? s.places / s.nics : 0};
   form.out_hops = s.domains > 1 ? 1 : 0;
   form.up_hops = 1 - form.out_hops;
+  form.pattern = pattern;
   form.crosses = true;
   return without_empty({form});
 }
@@ -198,7 +200,7 @@ Forms forms_of(const S& s, CollectiveKind kind, const std::string& algorithm) {
     case CollectiveKind::kPermutation:
     case CollectiveKind::kShift:
     case CollectiveKind::kBisection:
-      return one_message(s, "exchange");
+      return one_message(s, "exchange", kind != CollectiveKind::kSendRecv);
     case CollectiveKind::kIncast:
       return {};  // depends on the fan-in
   }
@@ -211,7 +213,9 @@ Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, const Con
   const double up_share = form.nvls ? constants.nvls_scale_up
                           : pair    ? constants.pair_scale_up
                                     : constants.ring_scale_up;
-  const double out_share = payload_share * (pair ? constants.pair_scale_out : constants.ring_scale_out);
+  const double out_share = payload_share * (form.pattern ? 1.0
+                                            : pair       ? constants.pair_scale_out
+                                                         : constants.ring_scale_out);
   if (form.nvls && up_share <= 0)
     return input_error("no in-network reduction on this GPU generation", constants.generation,
                        "use algorithm tree or ring");
@@ -226,7 +230,7 @@ Expected<PhaseCost> cost_of(const Form& form, const S& s, double bits, const Con
   const double shared = std::max(up / up_share, nic / out_share);
   cost.data.protocol = shared - cost.data.ideal - cost.data.scale_up;
   if (form.crosses)
-    cost.data.oversubscription = std::max(0.0, nic / out_share * s.oversubscription * s.leaving - shared);
+    cost.data.oversubscription = std::max(0.0, nic / payload_share * s.oversubscription * s.leaving - shared);
   cost.scale_up_hops = form.up_hops;
   cost.scale_out_hops = form.out_hops;
   cost.path_seconds = form.out_hops * s.path_seconds;

@@ -97,23 +97,37 @@ class Aggregator {
   // Shares the pools' sums out over their links.
   void finish() {
     double messages = 0;
-    const double leaf_links = shape_.leaf_up(), block_links = static_cast<double>(shape_.spines) * shape_.spine_up();
+    const std::vector<std::uint32_t> leaf_live = live_links(LinkTier::kLeafSpine, leaf_up_.size());
+    const std::vector<std::uint32_t> block_live = live_links(LinkTier::kSpineCore, block_up_.size());
     for (std::uint32_t l = topology_.first_fabric_link(); l < topology_.link_count(); ++l) {
-      const LinkEnds ends = topology_.ends(LinkId{l});
+      if (topology_.cable_dead(l / 2)) continue;
       const bool down = (l & 1U) != 0;
-      const std::uint32_t lower = down ? ends.to.index : ends.from.index;
+      const std::size_t pool = pool_of(LinkId{l});
       if (topology_.tier(LinkId{l}) == LinkTier::kLeafSpine)
-        out_.bits[l] = (down ? leaf_down_ : leaf_up_)[lower] / leaf_links;
+        out_.bits[l] = (down ? leaf_down_ : leaf_up_)[pool] / leaf_live[pool];
       else
-        out_.bits[l] = (down ? block_down_ : block_up_)[lower / shape_.spines] / block_links;
+        out_.bits[l] = (down ? block_down_ : block_up_)[pool] / block_live[pool];
     }
     for (const double m : leaf_messages_) messages += m;
-    const double links = static_cast<double>(leaf_up_.size()) * leaf_links;
+    const double links = static_cast<double>(leaf_up_.size()) * shape_.leaf_up();
     out_.flows_per_link = links > 0 ? messages * topology_.spec().transport.qps_per_connection / links : 0;
     if (out_.flows_per_link > 0) out_.hash_excess = std::sqrt(2 * std::log(std::max(2.0, links)) / out_.flows_per_link);
   }
 
  private:
+  // The leaf or the block below a fabric link.
+  [[nodiscard]] std::size_t pool_of(LinkId link) const {
+    const LinkEnds ends = topology_.ends(link);
+    const std::uint32_t lower = (link.value & 1U) != 0 ? ends.to.index : ends.from.index;
+    return topology_.tier(link) == LinkTier::kLeafSpine ? lower : lower / shape_.spines;
+  }
+  // Live cables of each leaf (or block) towards the tier above.
+  [[nodiscard]] std::vector<std::uint32_t> live_links(LinkTier tier, std::size_t pools) const {
+    std::vector<std::uint32_t> live(pools, 0);
+    for (std::uint32_t l = topology_.first_fabric_link(); l < topology_.link_count(); l += 2)
+      if (topology_.tier(LinkId{l}) == tier && !topology_.cable_dead(l / 2)) ++live[pool_of(LinkId{l})];
+    return live;
+  }
   [[nodiscard]] std::uint32_t place(GpuId gpu) const { return gpu.value % topology_.spec().hosts.scale_up.domain_gpus; }
   [[nodiscard]] std::uint64_t leaf_of(PortId port) const {
     const Attachment at = topology_.attachment(port);
@@ -196,6 +210,22 @@ bool all_meet(const ClosTopology& topology) {
   return shape.core_domains == 1;
 }
 
+// Counting stands for hashing only where the hash spreads well, and where no rank is cut off.
+Expected<void> check_countable(const ClosTopology& topology, const std::string& way_out) {
+  const RoutingSpec& routing = topology.spec().routing;
+  if (routing.kind == RoutingKind::kEcmp && (routing.hash_seed == HashSeed::kShared || !routing.hash_udp_source_port))
+    return input_error("an all_to_all of this size is added up by counting, which hides a polarized hash",
+                       routing.hash_seed == HashSeed::kShared ? "hash.seed: shared" : "hash.udp_source_port: false",
+                       way_out);
+  for (const ClosTopology::Deviation& deviation : topology.deviating_cables()) {
+    const LinkId link{2 * deviation.cable};
+    if (deviation.rate_factor > 0 || link.value >= topology.first_fabric_link()) continue;
+    return input_error("an all_to_all of this size is added up by counting, which needs every GPU and NIC port alive",
+                       topology.name(link), way_out);
+  }
+  return {};
+}
+
 HopSums typical_hops(const ClosTopology& topology, std::uint32_t group_size, bool rail_aligned) {
   HopSums hops;
   hops.edges = hops.scale_out_edges = 1;
@@ -215,9 +245,7 @@ HopSums typical_hops(const ClosTopology& topology, std::uint32_t group_size, boo
 Expected<AggregateLoads> aggregate_all_to_all(const ClosTopology& topology, const Schedule& schedule, Via via,
                                               Bytes bytes) {
   const std::string way_out = "use --algorithm pairwise, whose steps are sampled, or smaller groups (--group-size)";
-  if (!topology.healthy())
-    return input_error("an all_to_all of this size is added up by counting, which needs a fabric without failures",
-                       std::to_string(schedule.group_size) + " ranks", way_out);
+  if (const auto countable = check_countable(topology, way_out); !countable) return tl::unexpected(countable.error());
   const bool rail_aligned = via == Via::kRailAligned || !all_meet(topology);
   if (rail_aligned && !topology.has_scale_up())
     return input_error("ranks of different rails have no path", std::to_string(schedule.group_size) + " ranks",

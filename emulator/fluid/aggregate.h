@@ -16,7 +16,9 @@ struct AggregateLoads {
 };
 
 // Every rank sends `bytes` to every other rank of its group, all at once.
-// Errors: kInput on an explicit or a failed fabric, or where ranks share no path.
+// Dead and slow fabric links count where they are: a leaf's (a block's) traffic is spread evenly over its live links;
+// the few detours that a dead link forces on the far side are not followed.
+// Errors: kInput where hashing is polarized (no even spread), a GPU or NIC port is dead, or ranks share no path.
 [[nodiscard]] Expected<AggregateLoads> aggregate_all_to_all(const ClosTopology& topology, const Schedule& schedule,
                                                             Via via, Bytes bytes);
 

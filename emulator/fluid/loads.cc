@@ -163,7 +163,7 @@ std::vector<TierUse> tier_uses(const Topology& topology, const std::vector<doubl
   for (std::size_t i = 0; i < uses.size(); ++i) {
     if (uses[i].links == 0) continue;
     uses[i].tier = class_name(i);
-    uses[i].mean /= static_cast<double>(uses[i].links);
+    uses[i].mean = std::clamp(uses[i].mean / static_cast<double>(uses[i].links), uses[i].min, uses[i].max);
     out.push_back(uses[i]);
   }
   return out;

@@ -12,9 +12,13 @@
 namespace weft {
 
 // Share of a link's rate that payload of a phase may use, by LinkTier.
+// What software and NICs leave unused shows at the host's own link; a switch's port fills up to the headers.
 struct TierShares {
-  double scale_up = 1, scale_out = 1;
-  [[nodiscard]] double of(LinkTier tier) const { return tier == LinkTier::kScaleUp ? scale_up : scale_out; }
+  double scale_up = 1, host = 1, fabric = 1;
+  [[nodiscard]] double of(LinkTier tier) const {
+    return tier == LinkTier::kScaleUp ? scale_up : tier == LinkTier::kHost ? host : fabric;
+  }
+  bool operator==(const TierShares&) const = default;
 };
 
 // Links that share a load evenly when hashing is perfect: all uplinks (or downlinks) of a leaf, of a block of

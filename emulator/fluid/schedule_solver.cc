@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <random>
 
 #include "emulator/fluid/aggregate.h"
@@ -15,19 +16,22 @@
 namespace weft {
 namespace {
 
-bool point_to_point(CollectiveKind kind) {
-  return kind != CollectiveKind::kAllReduce && kind != CollectiveKind::kAllGather &&
-         kind != CollectiveKind::kReduceScatter && kind != CollectiveKind::kBroadcast;
-}
-
+// NCCL's collectives and its point to point have efficiencies of their own; testers' patterns are plain RDMA writes.
 TierShares shares_of(const Constants& c, const FabricSpec& spec, CollectiveKind kind, Via via) {
   const double payload = payload_share(spec, c);
-  const bool nvls = via == Via::kScaleUpReduce || via == Via::kScaleUpMulticast;
-  const bool pair = point_to_point(kind);
-  return {nvls   ? c.nvls_scale_up
-          : pair ? c.pair_scale_up
-                 : c.ring_scale_up,
-          payload * (pair ? c.pair_scale_out : c.ring_scale_out)};
+  if (via == Via::kScaleUpReduce || via == Via::kScaleUpMulticast) return {c.nvls_scale_up, payload, payload};
+  switch (kind) {
+    case CollectiveKind::kAllReduce:
+    case CollectiveKind::kAllGather:
+    case CollectiveKind::kReduceScatter:
+    case CollectiveKind::kBroadcast:
+      return {c.ring_scale_up, payload * c.ring_scale_out, payload};
+    case CollectiveKind::kAllToAll:
+    case CollectiveKind::kSendRecv:
+      return {c.pair_scale_up, payload * c.pair_scale_out, payload};
+    default:
+      return {c.pair_scale_up, payload, payload};
+  }
 }
 
 // Hops of a pipelined double tree that stay inside a domain: the chain below each domain's entry. Per channel, N
@@ -127,13 +131,19 @@ Expected<void> ScheduleSolver::solve_phase(const Phase& phase) {
     report_progress(phase, seconds.size(), steps.size());
     auto step = solve_step(phase, s, shares);
     if (!step) return tl::unexpected(step.error());
-    const DataTime part = explain_time(topology_, pools_, step->bits, shares, step->seconds, tier);
+    DataTime part = explain_time(topology_, pools_, step->bits, shares, step->seconds, tier);
+    if (router_.weighted()) {  // nothing is hashed: an even split over uneven links is what is left
+      (topology_.spec().failures.empty() ? part.oversubscription : part.failures) += part.hash_collisions;
+      part.hash_collisions = 0;
+    }
     accumulate(data, part, weight);
     accumulate_links(out_.bits, step->bits, weight);
     total.seconds += step->seconds * weight;
     seconds.push_back(step->seconds);
     total.hops = step->hops;
     total.jain = step->jain;
+    total.rate_mean = step->rate_mean;
+    total.rate_min = step->rate_min;
     total.flows = std::move(step->flows);
   }
   note_sampling(phase, seconds);
@@ -174,7 +184,12 @@ Expected<ScheduleSolver::Step> ScheduleSolver::solve_step(const Phase& phase, st
   if (!finish) return tl::unexpected(finish.error());
   out_.counters["solves"] += static_cast<double>(finish->solves);
   step.seconds = finish->makespan;
-  step.jain = jain_index(network_rates(*flows, finish->finish, topology_.first_host_link()));
+  const std::vector<double>& rates = network_rates(*flows, finish->finish, topology_.first_host_link());
+  step.jain = jain_index(rates);
+  if (!rates.empty()) {
+    step.rate_mean = std::accumulate(rates.begin(), rates.end(), 0.0) / static_cast<double>(rates.size());
+    step.rate_min = *std::min_element(rates.begin(), rates.end());
+  }
   return step;
 }
 
@@ -246,6 +261,10 @@ void ScheduleSolver::finish_phase(const Phase& phase, Step& total, const DataTim
     longest_ = weight;
     out_.flows = std::move(total.flows);
     out_.jain = total.jain;
+    if (total.rate_mean > 0) {
+      out_.counters["transfer_rate_mean_gbps"] = total.rate_mean / 1e9;
+      out_.counters["transfer_rate_min_gbps"] = total.rate_min / 1e9;
+    }
   }
   out_.cost.phases.push_back(std::move(cost));
 }
@@ -264,9 +283,7 @@ void ScheduleSolver::note_sampling(const Phase& phase, const std::vector<double>
 }
 
 const std::vector<double>& ScheduleSolver::capacity(const TierShares& shares) {
-  if (!capacity_.empty() && capacity_shares_.scale_up == shares.scale_up &&
-      capacity_shares_.scale_out == shares.scale_out)
-    return capacity_;
+  if (!capacity_.empty() && capacity_shares_ == shares) return capacity_;
   capacity_.resize(router_.resource_count());
   for (std::uint32_t r = 0; r < capacity_.size(); ++r) {
     // Pools hold links of the fabric only; those of a dead spine hold none.

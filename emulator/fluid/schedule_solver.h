@@ -38,6 +38,7 @@ class ScheduleSolver {
     std::vector<double> bits, flows;
     HopSums hops;
     double jain = 1;
+    double rate_mean = 0, rate_min = 0;  // bits/s, of transfers that leave their domain, over their time
   };
 
   Expected<void> solve_phase(const Phase& phase);

@@ -88,14 +88,25 @@ TEST(Aggregate, EngineTakesTheSameTimeWhenItAddsUp) {
   EXPECT_NE(m->notes[0].find("added up link by link"), std::string::npos);
 }
 
-TEST(Aggregate, RefusesAFailedFabricWithTheWayOut) {
+TEST(Aggregate, DeadSpineSpreadsOverTheLiveLinks) {
   FabricSpec spec = sprayed(testing::fat_tree(32, 8, 2));
   spec.failures = {testing::dead("spine0")};
-  const auto r = testing::routed(spec, ask(CollectiveKind::kAllToAll, "all_at_once"));
-  const auto sum =
-      aggregate_all_to_all(dynamic_cast<const ClosTopology&>(*r.topology), r.schedule, Via::kAuto, Bytes{1});
-  ASSERT_FALSE(sum);
-  EXPECT_NE(sum.error().text().find("--algorithm pairwise"), std::string::npos);
+  expect_same_loads(spec, "all_at_once", MappingKind::kPacked, 1);
+}
+
+TEST(Aggregate, RefusesWhatCountingWouldHideWithTheWayOut) {
+  FabricSpec polarized = testing::fat_tree(32, 8, 2), cut = polarized;
+  polarized.routing.hash_seed = HashSeed::kShared;
+  const auto host_cable = testing::routed(cut, ask(CollectiveKind::kAllToAll, "all_at_once"));
+  const Topology& healthy = *host_cable.topology;
+  cut.failures = {testing::dead(healthy.name(healthy.host_link(PortId{3}, false)))};
+  for (const FabricSpec& spec : {polarized, cut}) {
+    const auto topology = testing::topology_of(spec);
+    const auto sum =
+        aggregate_all_to_all(dynamic_cast<const ClosTopology&>(*topology), host_cable.schedule, Via::kAuto, Bytes{1});
+    ASSERT_FALSE(sum);
+    EXPECT_NE(sum.error().text().find("--algorithm pairwise"), std::string::npos);
+  }
 }
 
 }  // namespace

@@ -90,9 +90,8 @@ TEST(Cost, SentenceNamesTheLargestCauseFirst) {
   phase.data.failures = 1;
   phase.binding_tier = "leaf-spine up";
   const Operation op = price(cost_of({phase}), kSize, CollectiveKind::kAllReduce, 8, Constants::ideal());
-  EXPECT_EQ(
-      op.why.sentence,
-      "25.0 % of the ideal, hash collisions costs 50.0 %, failed or slow links costs 25.0 %; leaf-spine up binds");
+  EXPECT_EQ(op.why.sentence,
+            "25.0 % of the ideal; lost to hash collisions 50.0 %, failed or slow links 25.0 %; leaf-spine up binds");
 }
 
 }  // namespace

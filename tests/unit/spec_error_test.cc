@@ -166,8 +166,9 @@ TEST(SpecError, FailuresMustSayWhatFailsOnce) {
   EXPECT_EQ(
       error_with("failures: [{fraction: 0.5}]"),
       "f.yaml:4:12: failures.0: random parts without a tier; give link_tier: scale_up, host, leaf_spine or spine_core");
-  EXPECT_EQ(error_with("failures: [{target: switch, link_tier: host, count: 1}]"),
-            "f.yaml:4:40: failures.0.link_tier: link_tier with target switch: 'host'; use switch_tier");
+  EXPECT_EQ(
+      error_with("failures: [{target: switch, link_tier: host, count: 1}]"),
+      "f.yaml:4:40: failures.0.link_tier: link_tier with target switch: 'host'; add target: link, or use switch_tier");
   EXPECT_EQ(error_with("failures: [{link_tier: host, count: 1, fraction: 0.5}]"),
             "f.yaml:4:50: failures.0.fraction: both count and fraction: '0.5'; give one of them");
   EXPECT_EQ(error_with("failures: [{}]"),
