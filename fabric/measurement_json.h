@@ -10,8 +10,8 @@
 namespace weft {
 
 [[nodiscard]] std::string to_json(const Measurement& measurement);
-// Errors: kInput for text that is no JSON or longer than 64 MiB, or a field that is missing, of the wrong type or out of
-// range, by its name.
+// Errors: kInput for text that is no JSON or longer than 64 MiB, or a field that is missing, of the wrong type or out
+// of range, by its name.
 [[nodiscard]] Expected<Measurement> measurement_from_json(std::string_view text);
 
 }  // namespace weft

@@ -3,7 +3,9 @@ weft_test(predict
   SOURCES
     property/predict_property_test.cc
     unit/aggregate_test.cc
+    unit/analytic_test.cc
     unit/cost_test.cc
+    unit/flows_test.cc
     unit/loads_test.cc
     validation/collective_closed_forms_test.cc
     validation/ecmp_rows_test.cc
