@@ -15,7 +15,12 @@ std::string Error::text() const {
     out += ": ";
   }
   out += message;
-  if (!item.empty()) out += fmt::format(": '{}'", item);
+  // What a user typed may be as long as a file; the start of it is enough to find it.
+  constexpr std::size_t kLongestItem = 200;
+  if (item.size() > kLongestItem)
+    out += fmt::format(": '{}...'", std::string_view(item).substr(0, kLongestItem));
+  else if (!item.empty())
+    out += fmt::format(": '{}'", item);
   if (!way_out.empty()) out += fmt::format("; {}", way_out);
   return out;
 }

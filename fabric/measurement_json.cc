@@ -97,13 +97,6 @@ Measurement measurement_from(const Json& j) {
   return m;
 }
 
-// Texts of the parser and values of a file may be as long as the file.
-std::string shortened(std::string text) {
-  constexpr std::size_t kLongest = 200;
-  if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
-  return text;
-}
-
 }  // namespace
 
 std::string to_json(const Measurement& m) {
@@ -142,14 +135,14 @@ Expected<Measurement> measurement_from_json(std::string_view text) {
   try {
     const Json j = Json::parse(text);
     if (j.at("schema") != kSchema)
-      return input_error("a measurement of another schema", shortened(j.at("schema").dump()),
+      return input_error("a measurement of another schema", j.at("schema").dump(),
                          "this version reads weft-measurement-1");
     return measurement_from(j);
   } catch (const Unfit& unfit) {
-    return input_error("a field of a measurement that is of the wrong type or out of range: " + unfit.key,
-                       shortened(unfit.value), "see docs/measurement.schema.json");
+    return input_error("a field of a measurement that is of the wrong type or out of range: " + unfit.key, unfit.value,
+                       "see docs/measurement.schema.json");
   } catch (const Json::exception& e) {
-    return input_error("not a measurement", shortened(e.what()), "see docs/measurement.schema.json");
+    return input_error("not a measurement", e.what(), "see docs/measurement.schema.json");
   }
 }
 

@@ -14,10 +14,6 @@ namespace weft {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::Each;
-using ::testing::ElementsAre;
-using ::testing::Field;
-using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::Le;
 
@@ -39,6 +35,12 @@ TEST(Sizes, OverflowNamesTheValueAndTheLimit) {
   const auto sizes = parse_sizes("8,9999999999999G");
   ASSERT_FALSE(sizes);
   EXPECT_THAT(sizes.error().text(), AllOf(HasSubstr("9999999999999G"), HasSubstr("2^63")));
+}
+
+TEST(Sizes, ErrorShowsTheStartOfALongText) {
+  const auto sizes = parse_sizes("1:" + std::string(100'000, '9'));
+  ASSERT_FALSE(sizes);
+  EXPECT_THAT(sizes.error().text(), AllOf(HasSubstr("999..."), ::testing::SizeIs(Le(400))));
 }
 
 TEST(Why, SharesOfTheIdealSumToOne) {
