@@ -77,6 +77,25 @@ PoolSums sum_pools(const Topology& topology, const LinkPools& pools, const std::
   return sums;
 }
 
+// Drain time of the busiest NIC with all its ports as built: what a host could do at best. Seconds.
+double busiest_nic(const Topology& topology, const std::vector<double>& bits, const std::array<double, 4>& nominal) {
+  const std::uint32_t per_nic = topology.spec().hosts.ports_per_nic;
+  const bool uniform = is_uniform(topology);
+  double busiest = 0;
+  for (std::uint32_t first = 0; first < topology.port_count(); first += per_nic) {
+    for (const bool down : {false, true}) {
+      double sum = 0, rate = 0;
+      for (std::uint32_t p = first; p < first + per_nic; ++p) {
+        const LinkId link = topology.host_link(PortId{p}, down);
+        sum += bits[link.value];
+        rate += uniform ? nominal[static_cast<std::size_t>(LinkTier::kHost)] : rate_of(topology, link);
+      }
+      if (sum > 0) busiest = std::max(busiest, sum / rate);
+    }
+  }
+  return busiest;
+}
+
 }  // namespace
 
 LinkPools::LinkPools(const Topology& topology) : topology_(topology) {
@@ -111,7 +130,8 @@ DataTime explain_time(const Topology& topology, const LinkPools& pools, const st
                       const TierShares& shares, double seconds, std::string& tier) {
   const std::array<double, 4> nominal = nominal_rates(topology);
   const bool uniform = is_uniform(topology);
-  double nic = 0, gpu = 0, healthy = 0, live = 0, worst = 0;  // drain times of links no path can avoid, and of any
+  const double nic = busiest_nic(topology, bits, nominal);
+  double gpu = 0, healthy = 0, live = 0, worst = 0;  // drain times of links no path can avoid, and of any
   std::size_t worst_class = 0;
   for (std::uint32_t l = 0; l < topology.link_count(); ++l) {
     if (bits[l] == 0.0) continue;
@@ -124,8 +144,7 @@ DataTime explain_time(const Topology& topology, const LinkPools& pools, const st
     }
     if (l >= topology.first_fabric_link()) continue;
     const double drain = bits[l] / (uniform ? nominal[static_cast<std::size_t>(link_tier)] : rate_of(topology, link));
-    double& busiest = l >= topology.first_host_link() ? nic : gpu;
-    busiest = std::max(busiest, drain);
+    if (l < topology.first_host_link()) gpu = std::max(gpu, drain);
     healthy = std::max(healthy, drain / shares.of(link_tier));
     live = std::max(live, payload_drain);
   }
@@ -140,10 +159,14 @@ DataTime explain_time(const Topology& topology, const LinkPools& pools, const st
   DataTime time;
   time.ideal = nic > 0 ? nic : gpu;
   time.scale_up = std::max(gpu, time.ideal) - time.ideal;
-  time.protocol = std::max(0.0, healthy - time.ideal - time.scale_up);
+  const double whole = std::max(nic / shares.host, gpu / shares.scale_up);  // all ports of each NIC shared evenly
+  time.protocol = std::max(0.0, std::min(whole, healthy) - time.ideal - time.scale_up);
   time.oversubscription = pooled_healthy - healthy;
   time.failures = pooled_live - pooled_healthy;
+  // Ports of one NIC that carry unequal shares: the hash of the pair dealt them, or a port is dead.
+  const double uneven_ports = std::max(0.0, healthy - whole);
   time.hash_collisions = std::max(0.0, seconds - pooled_live);
+  (topology.spec().failures.empty() ? time.hash_collisions : time.failures) += uneven_ports;
   return time;
 }
 
