@@ -2,6 +2,7 @@
 #include "emulator/fluid/loads.h"
 
 #include "tests/support/prediction.h"
+#include "tests/support/routing_fabrics.h"
 
 namespace weft {
 namespace {
@@ -47,6 +48,37 @@ TEST(Loads, HottestLinksComeByNameInOrder) {
   EXPECT_EQ(hot[0].name, f.topology->name(LinkId{f.first + 3}));
   EXPECT_DOUBLE_EQ(hot[0].utilisation, 0.75);
   EXPECT_DOUBLE_EQ(hot[0].flows, 2);
+}
+
+// One message of B bits between two GPUs with NICs of four ports: the ideal is B over the whole NIC, whatever ports it
+// takes. A switch's port fills up to the headers, a host's port to what NCCL's point to point leaves of it.
+TEST(Loads, IdleAndDeadPortsOfANicAreNoPartOfTheIdeal) {
+  FabricSpec spec = testing::planes(PlaneSplit::kPort);
+  ASSERT_EQ(spec.hosts.ports_per_nic, 4U);
+  const auto topology = testing::topology_of(spec);
+  const double port = static_cast<double>(spec.port_rate().bits_per_second);
+  std::vector<double> bits(topology->link_count(), 0.0);
+  bits[topology->host_link(topology->port_of(GpuId{0}, 2), false).value] = port;  // one second on one port
+  std::string tier;
+  const DataTime time = explain_time(*topology, LinkPools(*topology), bits, {}, 1.0, tier);
+  EXPECT_DOUBLE_EQ(time.ideal, 0.25);
+  EXPECT_DOUBLE_EQ(time.hash_collisions, 0.75);
+  EXPECT_DOUBLE_EQ(time.total(), 1.0);
+  EXPECT_EQ(tier, "host up");
+
+  spec.failures = {testing::dead("p0.leaf0")};
+  const auto failed = testing::topology_of(spec);
+  const DataTime worse = explain_time(*failed, LinkPools(*failed), bits, {}, 1.0, tier);
+  EXPECT_DOUBLE_EQ(worse.ideal, 0.25);
+  EXPECT_DOUBLE_EQ(worse.failures, 0.75);
+}
+
+TEST(Loads, SharesOfTheNicHoldAtTheHostAndNotInTheFabric) {
+  const TierShares shares{0.7, 0.75, 0.98};
+  EXPECT_DOUBLE_EQ(shares.of(LinkTier::kScaleUp), 0.7);
+  EXPECT_DOUBLE_EQ(shares.of(LinkTier::kHost), 0.75);
+  EXPECT_DOUBLE_EQ(shares.of(LinkTier::kLeafSpine), 0.98);
+  EXPECT_DOUBLE_EQ(shares.of(LinkTier::kSpineCore), 0.98);
 }
 
 }  // namespace
