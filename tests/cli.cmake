@@ -19,7 +19,7 @@ if(Python3_FOUND)
   weft_cli(bad_input BadInput cli path_of_the_fabric_file unknown_words_get_the_nearest_right_one option_values
            numbers_that_are_none sizes ranks_that_do_not_fit mapping impossible_radix large_and_binary_files
            targets_that_cannot_be_written target_without_permission full_stdout two_results_for_one_stdout
-           pair_without_a_path fabric_in_two_parts)
+           pair_without_a_path fabric_in_two_parts failure_of_no_part)
   weft_cli(fabrics Fabrics cli topo_describes_each analytic_predicts_each_whole fluid_predicts_each)
   weft_cli(results Results cli table_has_the_columns_of_nccl_tests reasons_stand_below_the_table
            shares_of_the_ideal_sum_to_one hot_links_are_known_to_topo progress_goes_to_stderr_only

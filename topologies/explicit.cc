@@ -189,7 +189,7 @@ Expected<void> ExplicitTopology::check_connected() const {
     for (std::uint32_t i = 0; i < n; ++i) {
       if (check({kind, i})) continue;
       return input_error(fmt::format("topology.links: the fabric is disconnected, no path from {}", name(first)),
-                         name(NodeRef{kind, i}), "a link that joins the parts");
+                         name(NodeRef{kind, i}), "add a link that joins the parts");
     }
   }
   return {};

@@ -97,6 +97,13 @@ class BadInput(unittest.TestCase):
 
     def test_impossible_radix(self):
         self.refuses(("topo", HGX, "--set", "switch.radix=4"), "switch.radix.spine of at least")
+        self.refuses_file(b"name: a\nhosts: {count: 100}\ntopology: {kind: fat_tree, tiers: 2}\nswitch: {radix: 4}\n",
+                          "fabric.yaml:3:11: topology: 400 leaves meet at spines that have 4 ports down")
+
+    def test_failure_of_no_part(self):
+        self.refuses_file(b"name: a\nhosts: {count: 16}\ntopology: {kind: fat_tree, tiers: 2}\nfailures:\n"
+                          b"  - {target: switch, name: spin3}\n",
+                          "fabric.yaml:5:3: failures: no such switch: 'spin3'; the nearest name is spine0")
 
     def test_large_and_binary_files(self):
         self.refuses_file(b"a" * 104857600, "fabric file too large: '104857600 bytes'; the limit is 16MiB")
@@ -146,7 +153,8 @@ class BadInput(unittest.TestCase):
     def test_fabric_in_two_parts(self):
         self.refuses_file(b"name: a\nhosts: {count: 2, gpus: 1}\ntopology:\n  kind: explicit\n  switches:\n"
                           b"    - {name: l0, kind: leaf}\n    - {name: l1, kind: leaf}\n  links:\n"
-                          b"    - {a: host0.nic0, b: l0}\n    - {a: host1.nic0, b: l1}\n", "no path")
+                          b"    - {a: host0.nic0, b: l0}\n    - {a: host1.nic0, b: l1}\n",
+                          "fabric.yaml:9:5: topology.links: the fabric is disconnected, no path from host0.nic0.port0")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ TEST(Explicit, DisconnectedFabricIsAnError) {
   FabricSpec s = dumbbell();
   s.topology.links.pop_back();
   EXPECT_EQ(error_of(s),
-            "topology.links: the fabric is disconnected, no path from host0.nic0.port0: 'host2.nic0.port0'; a link "
+            "topology.links: the fabric is disconnected, no path from host0.nic0.port0: 'host2.nic0.port0'; add a link "
             "that joins the parts");
 }
 
