@@ -45,7 +45,7 @@ void Layout::sort_group(const Build& build, std::uint32_t unit, std::uint32_t gr
 void Layout::find_blocks(const Build& build, std::uint32_t unit) {
   block_index_.resize(std::size_t{groups_} * n_);
   group_first_.reserve(std::size_t{groups_} + 1);
-  std::uint32_t smallest = n_;
+  smallest_ = n_;
   largest_ = 0;
   most_blocks_ = 0;
   for (std::uint32_t group = 0; group < groups_; ++group) {
@@ -55,7 +55,7 @@ void Layout::find_blocks(const Build& build, std::uint32_t unit) {
       const std::uint32_t at = i < n_ ? build.placement.gpu_of(rank_at(group, i)).value / unit : 0;
       const bool first = i == 0 || i == n_ || at != last;
       if (first && i > 0) {
-        smallest = std::min(smallest, i - starts_.back());
+        smallest_ = std::min(smallest_, i - starts_.back());
         largest_ = std::max(largest_, i - starts_.back());
       }
       if (i == n_) break;
@@ -66,7 +66,7 @@ void Layout::find_blocks(const Build& build, std::uint32_t unit) {
     most_blocks_ = std::max(most_blocks_, static_cast<std::uint32_t>(starts_.size()) - group_first_.back());
   }
   group_first_.push_back(static_cast<std::uint32_t>(starts_.size()));
-  even_ = smallest == largest_;
+  even_ = smallest_ == largest_;
   if (!even_) return;
   starts_ = {};
   group_first_ = {};

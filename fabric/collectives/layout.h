@@ -53,6 +53,7 @@ class Layout {
 
   [[nodiscard]] bool even() const { return even_; }  // all blocks of all groups have largest_block() members
   [[nodiscard]] std::uint32_t largest_block() const { return largest_; }
+  [[nodiscard]] std::uint32_t smallest_block() const { return smallest_; }
   [[nodiscard]] std::uint32_t most_blocks() const { return most_blocks_; }
   [[nodiscard]] std::uint32_t blocks(std::uint32_t group) const {
     return even_ ? n_ / largest_ : group_first_[group + 1] - group_first_[group];
@@ -78,7 +79,7 @@ class Layout {
   std::uint32_t n_, groups_;
   Grouping grouping_;
   bool even_ = true;
-  std::uint32_t largest_ = 1, most_blocks_ = 1;
+  std::uint32_t largest_ = 1, smallest_ = 1, most_blocks_ = 1;
   std::vector<std::uint32_t> order_;        // member by group and position; empty: the identity
   std::vector<std::uint32_t> starts_;       // only where uneven: first position of each block, group after group
   std::vector<std::uint32_t> group_first_;  //   index into starts_ by group

@@ -13,10 +13,10 @@ namespace weft::collectives {
 // Over the channels every place is entered and left equally often.
 class RingOrder {
  public:
-  // `channels` 0: one for each NIC that the members of the largest block own.
+  // `channels` 0: one for each NIC that the members of the smallest block own, so that no NIC serves two rings.
   RingOrder(LayoutPtr layout, const Shape& shape, std::uint32_t channels)
       : layout_(std::move(layout)),
-        nics_(nics_of(shape, layout_->largest_block())),
+        nics_(nics_of(shape, layout_->smallest_block())),
         channels_(channels == 0 ? nics_ : channels) {}
 
   [[nodiscard]] const Layout& layout() const { return *layout_; }

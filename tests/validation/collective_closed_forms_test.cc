@@ -231,5 +231,17 @@ TEST(ClosedForms, TreeOverHostsPaysEachKindOfHop) {
   expect_seconds(hosts_of_8(4), Kind::kAllReduce, "tree", 2 * (7 * 1e-6 + 2 * 10e-6), c, 0);
 }
 
+// Hosts of 8 and of 7, 4 and 1 ranks: as many rings as the smaller host has NICs, each on a NIC of its own.
+TEST(ClosedForms, UnevenHostsRunAsManyRingsAsTheSmallestHasNics) {
+  const FabricSpec spec = testing::superpod(8);
+  for (const std::uint32_t last : {7U, 4U, 1U}) {
+    PredictRequest request = testing::ask(CollectiveKind::kAllReduce, "ring");
+    request.collective.ranks = 8 + last;
+    const Measurement m = testing::run(spec, request);
+    ASSERT_EQ(m.operations.size(), 1U);
+    EXPECT_NEAR(m.operations[0].busbw / (last * spec.hosts.nic_rate.bytes_per_second() / 1e9), 1.0, 1e-6) << last;
+  }
+}
+
 }  // namespace
 }  // namespace weft
