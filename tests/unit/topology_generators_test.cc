@@ -43,7 +43,8 @@ TEST(FatTree, OversubscriptionIsBandwidthDownOverUp) {
 TEST(FatTree, SpineOversubscriptionOfThreeTiers) {
   FabricSpec s = fat_tree(16 * 8 * 2, 16, 3);
   s.topology.spine_oversubscription = 3;
-  const ClosShape& shape3 = shape(build(s));
+  const auto t = build(s);
+  const ClosShape& shape3 = shape(t);
   EXPECT_EQ(shape3.leaves_per_block, 12U);
   EXPECT_EQ(shape3.spine_up(), 4U);
 }
