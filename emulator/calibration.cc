@@ -28,7 +28,8 @@ constexpr std::array kScaleUp{
     ScaleUpRow{"B200", 0.778, 0.607, 0.711,
                kib(1024)},  // 700, 850, 640 GB/s of 900 (hgx-h100-large-allreduce, nvidia-alltoall)
     ScaleUpRow{"GB200", 0.767, 0.480, 0.711,
-               kib(2560)},  // 680, 839, 640 GB/s of 900 in a domain of 72 (same; gb200-1rack)
+               kib(2560)},  // 680, 839, 640 GB/s of 900 in a domain of 72 (same; gb200-1rack); chunk: the 0.4 ms that 1
+                            // rack takes at any size
 };
 
 struct ScaleOutRow {
@@ -42,6 +43,9 @@ constexpr Duration us(std::int64_t n) { return Duration::us(n); }
 // and 48 of 64.6 GB/s (nvidia-alltoall, 32 GPUs). EFA: 78.3 of 93.8 (aws-p4de), 310 of 400 (h200-4n-algorithm);
 // its step from the 8-byte latencies (164 us, 69 us). RoCE ring: 328.9 of 400 (gcp-a3ultra-allgather).
 // InfiniBand's step and base of Simple fit h100-nvlstree-scaling, 4M to 1G.
+// Without a case of their own, and so copied: RoCE's step and base, and all of H800, B200 and GB200, from H100 over
+// InfiniBand; pair shares of EFA from InfiniBand. EFA's Simple step of 60 us and base of 35 us are set between its
+// 8-byte latency and aws-p5 at 16M, and leave +29 % at 64M (docs/validation.md).
 constexpr std::array kScaleOut{
     ScaleOutRow{"A100", TransportKind::kInfiniband, 0.980, 0.758, us(5), us(14), us(8)},
     ScaleOutRow{"A100", TransportKind::kRoce, 0.980, 0.758, us(5), us(14), us(8)},
