@@ -30,6 +30,7 @@ struct HostsSpec {
   std::uint32_t ports_per_nic = 1;
   Rate nic_rate = Rate::gbps(400);  // whole NIC; a port has nic_rate / ports_per_nic (ConnectX-7)
   std::uint32_t rails = 8;          // NIC i is on rail i % rails; default nics
+  std::optional<Rate> pcie_rate;    // what the host bus moves for one NIC, one direction; absent: never the limit
   ScaleUpSpec scale_up;
   bool operator==(const HostsSpec&) const = default;
 };
@@ -90,6 +91,9 @@ struct EcnSpec {
   bool operator==(const EcnSpec&) const = default;
 };
 
+enum class QueueScheduling : std::uint8_t { kStrict, kDwrr };
+
+// The last four groups are read by the packet engine only.
 struct SwitchSpec {
   std::string model;             // free text: the chip, for readers
   std::optional<Rate> capacity;  // e.g. 51.2Tbps; radix x port rate must not exceed it
@@ -99,12 +103,24 @@ struct SwitchSpec {
   Bytes buffer{64'000'000};  // shared
   EcnSpec ecn;
   bool pfc = true;
+  // Dynamic thresholds (A. Choudhury, E. Hahne, 1998): a queue may take alpha x what is free of the shared buffer.
+  // 1/8 for lossless ingress counters, 1 for lossy egress queues: SONiC's default buffer profiles (dynamic_th -3 and
+  // 0).
+  double alpha_ingress = 0.125, alpha_egress = 1.0;
+  std::optional<Bytes> xoff;  // pause threshold of a port and priority; absent: alpha_ingress x free
+  Bytes xon_offset{18'432};   // resumes this far below the threshold (SONiC pg_lossless xon_offset, rounded to cells)
+  std::optional<Bytes> headroom;  // of a port and lossless priority; absent: what its link's rate and length need
+  QueueScheduling scheduling = QueueScheduling::kStrict;
+  std::string weights;      // DWRR: "3=4,5=1", priority=weight; priorities not named have weight 1
+  bool cut_through = true;  // a packet leaves before its tail is in, where rates allow
+  bool trimming = false;    // what would be dropped loses its payload instead (UEC; NDP, SIGCOMM'17)
   bool operator==(const SwitchSpec&) const = default;
 };
 
 struct LinkTierSpec {
   std::optional<Rate> rate;            // per link; default: the NIC port's rate
   Duration delay = Duration::ns(150);  // propagation, one direction: 30 m of fibre at 5 ns/m
+  double bit_error_rate = 0;           // after FEC; packet engine. IEEE 802.3 asks for < 1e-12
   bool operator==(const LinkTierSpec&) const = default;
 };
 struct LinksSpec {
@@ -112,7 +128,8 @@ struct LinksSpec {
   bool operator==(const LinksSpec&) const = default;
 };
 
-enum class RoutingKind : std::uint8_t { kEcmp, kSpray, kAdaptive, kStatic };
+enum class RoutingKind : std::uint8_t { kEcmp, kSpray, kAdaptive, kStatic, kFlowlet };
+enum class AdaptiveUnit : std::uint8_t { kFlow, kPacket };
 enum class HashSeed : std::uint8_t { kPerSwitch, kShared };  // shared: every switch hashes alike (polarization)
 
 struct RoutingSpec {
@@ -122,10 +139,79 @@ struct RoutingSpec {
   bool hash_udp_source_port = true;  // false: 3-tuple, all QPs of a pair take one path
   bool resilient =
       true;  // a lost member moves only its own flows (resilient hashing); false: hash mod the members left
+  // Packet engine. Fluid: flowlet is ecmp, adaptive places whole flows.
+  std::uint32_t spray_paths = 0;  // spray over this many hashed paths of each QP; 0: any next hop at every switch
+  AdaptiveUnit adaptive_unit = AdaptiveUnit::kFlow;
+  Duration flowlet_gap = Duration::us(50);     // idle time after which a flow may move (LetFlow, NSDI'17: 50-500 us)
+  Duration convergence = Duration::us(1'000);  // from a link's death to its removal from groups (assumed: BFD class)
   bool operator==(const RoutingSpec&) const = default;
 };
 
 enum class CongestionControl : std::uint8_t { kDcqcn, kHpcc, kSwift, kTimely, kDctcp, kNscc, kNone };
+
+enum class LossRecovery : std::uint8_t { kGoBackN, kSelectiveRepeat };
+enum class CnpLimit : std::uint8_t { kQp, kPort };
+
+// DCQCN (SIGCOMM'15) as a ConnectX has it; its own names, and the values that one shows (oracles.md of the project's
+// validation data, copied to tests/validation).
+struct DcqcnSpec {
+  Duration rpg_time_reset = Duration::us(300);  // without CNP, between rate increases
+  Bytes rpg_byte_reset{32'767 * 64};            // sent, between rate increases
+  std::uint32_t rpg_threshold = 1;              // F: fast recovery steps
+  Rate rpg_ai_rate{5'000'000}, rpg_hai_rate{50'000'000};
+  double rpg_min_dec_fac = 0.5;  // one CNP leaves at least this share of the rate
+  Rate rpg_min_rate{1'000'000};
+  double g = 5.0 / 1024;                   // dce_tcp_g 1019: 1-g in 1/1024
+  Duration dce_tcp_rtt = Duration::us(1);  // alpha timer
+  Duration rate_reduce_monitor_period = Duration::us(4);
+  Duration min_time_between_cnps = Duration::us(4);
+  CnpLimit cnp_limit = CnpLimit::kQp;
+  double initial_alpha = 1;
+  bool clamp_tgt_rate = false;
+  bool clamp_tgt_rate_after_time_inc = true;
+  bool operator==(const DcqcnSpec&) const = default;
+};
+// HPCC (SIGCOMM'19), its evaluation's values.
+struct HpccSpec {
+  double eta = 0.95;
+  std::uint32_t max_stage = 5;
+  std::optional<Bytes> additive_increase;  // W_ai; absent: W_init (1 - eta) / flows_expected
+  std::uint32_t flows_expected = 100;      // N of the rule for W_ai
+  bool operator==(const HpccSpec&) const = default;
+};
+// Swift (SIGCOMM'20).
+struct SwiftSpec {
+  std::optional<Duration> base_target;  // absent: the path's own round trip plus `target_queue`
+  Duration target_queue = Duration::us(5);
+  Duration hop_scale = Duration::ns(0);   // per hop; 0: the round trip counts the hops already
+  double beta = 0.8, max_decrease = 0.5;  // multiplicative decrease
+  double additive_increase = 1;           // packets per round trip
+  double fs_max_cwnd = 100, fs_min_cwnd = 0.1;
+  Duration fs_range = Duration::us(5);
+  bool operator==(const SwiftSpec&) const = default;
+};
+// TIMELY (SIGCOMM'15).
+struct TimelySpec {
+  Duration t_low = Duration::us(50), t_high = Duration::us(500);
+  double ewma = 0.875, beta = 0.8;
+  Rate additive_increase{10'000'000};
+  std::uint32_t hai_threshold = 5;
+  std::optional<Duration> min_rtt;  // absent: the path's own
+  bool operator==(const TimelySpec&) const = default;
+};
+// DCTCP (SIGCOMM'10).
+struct DctcpSpec {
+  double g = 1.0 / 16;
+  double initial_window_packets = 10;
+  bool operator==(const DctcpSpec&) const = default;
+};
+// NSCC of the UEC specification 1.0 (section 3.6.13), its profile's values.
+struct NsccSpec {
+  std::optional<Duration> target_queuing_delay;  // absent: 0.75 of the network's round trip
+  double max_window_bdps = 1.5;
+  double alpha = 4, fast_increase_scale = 0.25, gamma = 0.8, eta = 0.15;
+  bool operator==(const NsccSpec&) const = default;
+};
 
 enum class TransportKind : std::uint8_t { kRoce, kInfiniband, kEfa };
 
@@ -135,6 +221,20 @@ struct TransportSpec {
   std::uint32_t header_bytes = 82;       // per packet on the wire, RC WRITE with preamble, FCS and gap (docs/spec.md)
   std::uint32_t qps_per_connection = 1;  // NCCL_IB_QPS_PER_CONNECTION default (NCCL user guide)
   CongestionControl congestion_control = CongestionControl::kDcqcn;
+  // All below: packet engine.
+  DcqcnSpec dcqcn;
+  HpccSpec hpcc;
+  SwiftSpec swift;
+  TimelySpec timely;
+  DctcpSpec dctcp;
+  NsccSpec nscc;
+  std::optional<Bytes>
+      window;  // most in flight of a QP; absent: none for dcqcn and timely, else 1.5 x rate x round trip
+  LossRecovery recovery = LossRecovery::kGoBackN;
+  std::uint32_t ack_every = 16;                               // packets of one ACK; the last of a message is always
+  Duration retransmit_timeout = Duration::ns(4'096LL << 14);  // 4.096 us x 2^14: perftest's default, IBTA 9.7.6.1.3
+  std::uint32_t retry_count = 7;                              // IBTA: 3 bits; NCCL_IB_RETRY_CNT 7
+  std::uint32_t data_priority = 3, ack_priority = 3, cnp_priority = 6;  // customary: DSCP 26 and 48
   bool operator==(const TransportSpec&) const = default;
 };
 
@@ -150,6 +250,8 @@ struct FailureSpec {
   std::optional<std::uint32_t> count;
   std::optional<double> fraction;  // 0..1
   double rate_factor = 0.0;        // 0: dead; 0.25: runs at a quarter of its rate (both directions)
+  // Packet engine: from when to when, and again each `period` (a flap). Absent: from the start, for ever.
+  std::optional<Duration> at, until, period;
   std::uint64_t seed = 1;
   bool operator==(const FailureSpec&) const = default;
 };
