@@ -42,7 +42,7 @@ void Network::set_cable(std::uint32_t cable, double rate_factor) {
     if (alive) {
       p.flags &= static_cast<std::uint8_t>(~kDead);
       set_rate(p, Rate{std::max<std::int64_t>(
-                     1, std::llround(static_cast<double>(nominal_rate(LinkId{link}).bits_per_second) * rate_factor))});
+                      1, std::llround(static_cast<double>(nominal_rate(LinkId{link}).bits_per_second) * rate_factor))});
       advance_and_schedule(p, t);
     } else {
       p.flags |= kDead;

@@ -75,7 +75,8 @@ std::uint32_t Network::flowlet(Qp& q, const Frame& f, const NextHops& hops, Ps n
   const bool moved = state.switch_id != hops.switch_id;
   if (state.link == kNone || moved || now - state.last > spec_.routing.flowlet_gap.picoseconds ||
       ports_[state.link].is(kDead)) {
-    state.link = any_live(hops, PortId{q.to_port}, mix64(q.digest ^ mix64(static_cast<std::uint64_t>(now) + hops.switch_id)));
+    state.link =
+        any_live(hops, PortId{q.to_port}, mix64(q.digest ^ mix64(static_cast<std::uint64_t>(now) + hops.switch_id)));
     state.switch_id = hops.switch_id;
     ++counters_.flowlets;
   }

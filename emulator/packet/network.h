@@ -41,7 +41,7 @@ struct Flowlet {
 // A switch's shared buffer. Scale-up switches have none to speak of: credits keep them lossless.
 struct SwitchBuffer {
   std::uint64_t used = 0;
-  std::uint64_t shared = 0;   // what dynamic thresholds share: buffer less headroom
+  std::uint64_t shared = 0;  // what dynamic thresholds share: buffer less headroom
   std::uint64_t total = 0;
   std::uint32_t pausing = 0;  // (link, priority) pairs told to pause now. Above 0 departures are followed exactly
   std::uint32_t first_port = 0, port_count = 0;  // in Network::switch_ports_
@@ -50,8 +50,8 @@ struct SwitchBuffer {
 };
 
 struct NetworkCounters {
-  std::uint64_t data_frames = 0;      // that NICs started, retransmissions included
-  std::uint64_t data_hops = 0;        // data frames times links: what the speed benchmark counts
+  std::uint64_t data_frames = 0;  // that NICs started, retransmissions included
+  std::uint64_t data_hops = 0;    // data frames times links: what the speed benchmark counts
   std::uint64_t delivered_packets = 0, delivered_bytes = 0;
   std::uint64_t acks = 0, naks = 0, cnps = 0, rnr_naks = 0;
   std::uint64_t marks = 0, drops = 0, corrupted = 0, lost_on_dead_links = 0, trims = 0;
@@ -66,9 +66,10 @@ struct NetworkOptions {
   std::uint64_t seed = 1;
   std::uint32_t max_frames = 1U << 26;  // 4 GiB of address space
   std::uint32_t max_qps = 1U << 24;
-  Ps rnr_timer = 640'000'000;                         // 0.64 ms: IBTA code 12, perftest's default
-  std::uint32_t nic_xoff = 262'144;                   // bytes in a NIC's receive buffer at which it pauses (assumed)
-  Ps storm_after = 100'000'000'000;     // a port paused for this long without a break is a storm (100 ms: SONiC's watchdog)
+  Ps rnr_timer = 640'000'000;        // 0.64 ms: IBTA code 12, perftest's default
+  std::uint32_t nic_xoff = 262'144;  // bytes in a NIC's receive buffer at which it pauses (assumed)
+  Ps storm_after =
+      100'000'000'000;  // a port paused for this long without a break is a storm (100 ms: SONiC's watchdog)
 };
 
 // One QP to be made: one leg of a connection.
@@ -291,12 +292,13 @@ class Network {
   std::vector<std::array<IntHop, kMaxIntHops>> last_hops_;  // HPCC, by QP
   std::vector<Reorder> reorders_;
   std::vector<std::uint32_t> free_reorders_;
-  std::vector<std::uint16_t> placed_;  // adaptive by flow: flows on each link
+  std::vector<std::uint16_t> placed_;                                  // adaptive by flow: flows on each link
   std::unordered_map<std::uint32_t, std::deque<Bytes>> queued_posts_;  // messages of another size, by QP
-  std::vector<Flowlet> flowlets_;  // by QP and hop
-  std::vector<Deficits> dwrr_;     // by link; empty where scheduling is strict
+  std::vector<Flowlet> flowlets_;                                      // by QP and hop
+  std::vector<Deficits> dwrr_;                                         // by link; empty where scheduling is strict
   PriorityWeights dwrr_quantum_{};
-  std::unordered_map<std::uint32_t, std::uint32_t> pause_level_;  // link * 8 + priority: ingress bytes when it was paused
+  std::unordered_map<std::uint32_t, std::uint32_t>
+      pause_level_;  // link * 8 + priority: ingress bytes when it was paused
   std::unique_ptr<PfcWatch> pfc_watch_;
   NetworkCounters counters_;
 };

@@ -1,7 +1,6 @@
 // From a topology to ports, buffers and QPs.
-#include <ns3/simulator.h>
-
 #include <fmt/format.h>
+#include <ns3/simulator.h>
 
 #include <algorithm>
 #include <cmath>
@@ -220,7 +219,8 @@ bool Network::place_flow(PortId from, PortId to, std::uint64_t digest, std::vect
 Expected<void> Network::route_network(Qp& q) {
   std::vector<LinkId> there, back;
   const PortId from{q.from_port}, to{q.to_port};
-  const bool found = placed_.empty() ? forwarding_.path(from, to, q.digest, there) : place_flow(from, to, q.digest, there);
+  const bool found =
+      placed_.empty() ? forwarding_.path(from, to, q.digest, there) : place_flow(from, to, q.digest, there);
   if (!found || !forwarding_.path(to, from, q.back_digest, back)) {
     return input_error("no path between two NIC ports",
                        fmt::format("{} to {}", topology_.name({NodeKind::kNicPort, from.value}),
@@ -284,7 +284,8 @@ Expected<std::uint32_t> Network::create_qp(const QpRequest& request) {
     last_hops_.resize(index + 1);
   if (spec_.routing.kind == RoutingKind::kFlowlet) {
     flowlets_.resize(std::max<std::size_t>(flowlets_.size(), (index + 1ULL) * kInlinePath));
-    std::fill_n(flowlets_.begin() + static_cast<std::ptrdiff_t>(index * std::uint64_t{kInlinePath}), kInlinePath, Flowlet{});
+    std::fill_n(flowlets_.begin() + static_cast<std::ptrdiff_t>(index * std::uint64_t{kInlinePath}), kInlinePath,
+                Flowlet{});
   }
   return index;
 }

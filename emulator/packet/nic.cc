@@ -151,7 +151,8 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
     q.highest_sent = f.psn + 1;
   }
   if (!may_send(q)) f.flags |= kAckRequest;  // nothing more until an answer comes
-  if ((q.flags & kQpPerPacket) != 0) f.entropy = static_cast<std::uint32_t>(mix64(q.digest + kGolden * ++q.draws) >> 32U);
+  if ((q.flags & kQpPerPacket) != 0)
+    f.entropy = static_cast<std::uint32_t>(mix64(q.digest + kGolden * ++q.draws) >> 32U);
   if ((q.flags & kQpScaleUp) == 0 && spec_.transport.congestion_control == CongestionControlKind::kHpcc) {
     f.telemetry = telemetry_.take();
     telemetry_[f.telemetry].hops = 0;
@@ -289,8 +290,8 @@ void Network::take_answer(Frame& f, Ps now) {
       acknowledge(q, index, f, now);
       q.next_psn = q.first_unacked;
       q.flags |= kQpRnrWait;
-      ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(options_.rnr_timer)), &Network::end_rnr_wait, this,
-                               index);
+      ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(options_.rnr_timer)), &Network::end_rnr_wait,
+                               this, index);
       return;
     case FrameKind::kData:
       return;

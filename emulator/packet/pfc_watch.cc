@@ -93,7 +93,9 @@ void PfcWatch::find_cycles(const std::vector<std::uint32_t>& keys, Ps now) {
   }
 }
 
-void PfcWatch::report(std::uint32_t key) { reported_.insert(std::upper_bound(reported_.begin(), reported_.end(), key), key); }
+void PfcWatch::report(std::uint32_t key) {
+  reported_.insert(std::upper_bound(reported_.begin(), reported_.end(), key), key);
+}
 
 bool PfcWatch::is_reported(std::uint32_t key) const {
   return std::binary_search(reported_.begin(), reported_.end(), key);
@@ -111,7 +113,8 @@ std::string PfcWatch::describe(const PfcFinding& finding) const {
   if (finding.links.size() > 16) names += fmt::format(" and {} more", finding.links.size() - 16);
   const double us = static_cast<double>(finding.at) * 1e-6;
   if (finding.kind == PfcFinding::Kind::kDeadlock)
-    return fmt::format("PFC deadlock at {:.1f} us, priority {}: {} wait for one another in a cycle", us, finding.priority, names);
+    return fmt::format("PFC deadlock at {:.1f} us, priority {}: {} wait for one another in a cycle", us,
+                       finding.priority, names);
   return fmt::format("PFC storm at {:.1f} us, priority {}: paused without a break: {}", us, finding.priority, names);
 }
 

@@ -144,7 +144,8 @@ void Network::direct_answer(std::uint32_t frame) {
 void Network::notify_congestion(Qp& q, std::uint32_t index, const Port& p, Ps now) {
   if (spec_.transport.congestion_control != CongestionControlKind::kDcqcn || (q.flags & kQpScaleUp) != 0) return;
   const DcqcnSpec& dcqcn = spec_.transport.dcqcn;
-  Ps& last = dcqcn.cnp_limit == CnpLimit::kPort ? injectors_[injector_of(ports_.index_of(p) ^ 1U)].last_cnp : q.last_cnp;
+  Ps& last =
+      dcqcn.cnp_limit == CnpLimit::kPort ? injectors_[injector_of(ports_.index_of(p) ^ 1U)].last_cnp : q.last_cnp;
   if (last >= 0 && now - last < dcqcn.min_time_between_cnps.picoseconds) return;
   last = now;
   const std::uint32_t frame = frames_.take();
@@ -187,8 +188,8 @@ Ps Network::drain(Port& p, std::uint32_t payload, Ps now) {
     p.pausing |= bit;
     send_pause(link, priority, true);
     const Ps resume = inj.drain_at - static_cast<Ps>(bus_ps_per_byte_ * static_cast<double>(options_.nic_xoff) / 2);
-    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(std::max(resume, now) - now)), &Network::resume_drain,
-                             this, link);
+    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(std::max(resume, now) - now)),
+                             &Network::resume_drain, this, link);
   }
   return inj.drain_at;
 }
@@ -199,7 +200,8 @@ void Network::resume_drain(std::uint32_t link) {
   const auto priority = static_cast<std::uint8_t>(spec_.transport.data_priority);
   const Ps resume = inj.drain_at - static_cast<Ps>(bus_ps_per_byte_ * static_cast<double>(options_.nic_xoff) / 2);
   if (resume > now()) {  // more came in before the pause took effect
-    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(resume - now())), &Network::resume_drain, this, link);
+    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(resume - now())), &Network::resume_drain, this,
+                             link);
     return;
   }
   p.pausing &= static_cast<std::uint8_t>(~(1U << priority));

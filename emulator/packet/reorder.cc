@@ -58,7 +58,8 @@ void Reorder::note_missing(const Frame& nak, std::uint32_t first_unacked) {
     return;
   }
   if (nak.psn < first_unacked) return;
-  const std::uint32_t top = nak.sack == 0 ? nak.psn + 1 : nak.psn + static_cast<std::uint32_t>(std::bit_width(nak.sack));
+  const std::uint32_t top =
+      nak.sack == 0 ? nak.psn + 1 : nak.psn + static_cast<std::uint32_t>(std::bit_width(nak.sack));
   for (std::uint32_t psn = std::max(nak.psn, resent_below_); psn < top; ++psn) {
     const bool there = psn > nak.psn && (nak.sack >> (psn - nak.psn - 1) & 1U) != 0;
     if (!there) resend.push_back(psn);

@@ -1,7 +1,7 @@
 // Switches: the next link of a frame, admission to the shared buffer, PFC.
-#include <algorithm>
-
 #include <ns3/simulator.h>
+
+#include <algorithm>
 
 #include "emulator/packet/network.h"
 #include "fabric/pfc.h"
@@ -216,8 +216,8 @@ void Network::take_pause(std::uint32_t link, std::uint8_t priority, bool pause) 
   pfc_watch_->on_pause(LinkId{link}, priority, pause, t);
   if (pause && !looking_) {
     looking_ = true;
-    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(PfcWatch::kLookEvery)), &Network::look_for_trouble,
-                             this);
+    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(PfcWatch::kLookEvery)),
+                             &Network::look_for_trouble, this);
   }
   if (observer_ != nullptr) observer_->on_pause(LinkId{link}, priority, pause);
 }
