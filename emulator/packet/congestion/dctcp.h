@@ -12,6 +12,7 @@ struct Dctcp {
   double threshold = 0;                   // slow start ends here, bytes
   double most = 0;                        // bytes
   std::uint32_t window_end = 0;           // PSN at which this observation window ends
+  std::uint32_t cut_end = 0;              // PSN before which no further mark cuts
   std::uint32_t packets = 0, marked = 0;  // acknowledged in it
   bool begun = false;
 
@@ -20,7 +21,7 @@ struct Dctcp {
   void on_loss(const CongestionParams& params, const LossEvent& loss, Gate& gate);
 
  private:
-  void end_window(const CongestionParams& params, std::uint32_t next_psn, Gate& gate);
+  void end_window(const CongestionParams& params, std::uint32_t next_psn);
 };
 
 }  // namespace weft::packet

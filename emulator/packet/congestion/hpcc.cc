@@ -4,13 +4,14 @@
 
 namespace weft::packet {
 
-// W_init = B_NIC x T; W_AI = W_init (1 - eta) / N (section 3.3).
+// W_init = B_NIC x T; W_AI = W_init (1 - eta) / N (section 3.3). The bound leaves room for packets that wait for their
+// common ACK; the paper acknowledges each.
 void Hpcc::start(const CongestionParams& params, Ps rtt, Gate& gate) {
   *this = {};
   const HpccSpec& spec = params.transport.hpcc;
   base_rtt = std::max<Ps>(rtt, 1);
   const double initial = params.bdp(base_rtt);
-  most = most_in_flight(params, initial);
+  most = most_in_flight(params, initial + (std::max(params.transport.ack_every, 1U) - 1.0) * params.packet_payload);
   additive = spec.additive_increase ? static_cast<double>(spec.additive_increase->count)
                                     : initial * (1 - spec.eta) / std::max(spec.flows_expected, 1U);
   gate.window = reference = bounded_window(params, initial, most);
