@@ -5,25 +5,30 @@ namespace {
 
 using Frame = std::span<const std::uint8_t>;
 
-// The header at `offset`, or kTruncated.
+// Single fields are read by their offset, the one that an error names: whole headers cost a receiver too much.
+std::uint16_t load16(Frame frame, std::size_t at) {
+  return static_cast<std::uint16_t>((unsigned{frame[at]} << 8) | frame[at + 1]);
+}
+
 template <typename Header>
-WireExpected<Header> header_at(Frame frame, std::size_t offset) {
-  if (offset > frame.size() || frame.size() - offset < Header::kSize)
-    return wire_error(WireFault::kTruncated, offset, Header::kName);
-  return decode<Header>(frame.subspan(offset));
+bool holds(Frame frame, std::size_t offset) {
+  return offset <= frame.size() && frame.size() - offset >= Header::kSize;
+}
+
+template <typename Header>
+tl::unexpected<WireError> fault(WireFault what, std::size_t offset) {
+  return wire_error(what, offset, Header::kName);
 }
 
 // EtherType behind all tags; sets layout.vlan_tags and layout.ip.
 WireExpected<std::uint16_t> skip_link(Frame frame, FrameLayout& layout) {
-  const auto ethernet = header_at<EthernetHeader>(frame, 0);
-  if (!ethernet) return tl::unexpected(ethernet.error());
-  std::uint16_t ether_type = ethernet->ether_type;
+  if (!holds<EthernetHeader>(frame, 0)) return fault<EthernetHeader>(WireFault::kTruncated, 0);
   std::size_t at = EthernetHeader::kSize;
-  for (; announces_tag(ether_type); at += VlanTag::kSize) {
-    if (layout.vlan_tags == kMaxVlanTags) return wire_error(WireFault::kTooManyTags, at - 2, VlanTag::kName);
-    const auto tag = header_at<VlanTag>(frame, at);
-    if (!tag) return tl::unexpected(tag.error());
-    ether_type = tag->ether_type;
+  std::uint16_t ether_type = load16(frame, at - 2);
+  for (; announces_tag(ether_type); ether_type = load16(frame, at - 2)) {
+    if (layout.vlan_tags == kMaxVlanTags) return fault<VlanTag>(WireFault::kTooManyTags, at - 2);
+    if (!holds<VlanTag>(frame, at)) return fault<VlanTag>(WireFault::kTruncated, at);
+    at += VlanTag::kSize;
     ++layout.vlan_tags;
   }
   layout.ip = static_cast<std::uint32_t>(at);
@@ -32,32 +37,28 @@ WireExpected<std::uint16_t> skip_link(Frame frame, FrameLayout& layout) {
 
 // Each returns the size of the IP payload and sets layout.udp.
 WireExpected<std::size_t> skip_ipv4(Frame frame, FrameLayout& layout) {
-  const auto header = header_at<Ipv4Header>(frame, layout.ip);
-  if (!header) return tl::unexpected(header.error());
-  const auto fault = [&](WireFault what, std::size_t at) {
-    return wire_error(what, layout.ip + at, Ipv4Header::kName);
-  };
-  if (header->version != 4) return fault(WireFault::kIpVersion, 0);
-  if (header->header_words != 5) return fault(WireFault::kIpOptions, 0);
-  if (header->total_length < Ipv4Header::kSize) return fault(WireFault::kIpLength, 2);
-  if (header->more_fragments || header->fragment_offset != 0) return fault(WireFault::kFragment, 6);
-  if (header->protocol != kProtocolUdp) return fault(WireFault::kNotUdp, 9);
+  const std::size_t ip = layout.ip;
+  if (!holds<Ipv4Header>(frame, ip)) return fault<Ipv4Header>(WireFault::kTruncated, ip);
+  if (frame[ip] >> 4 != 4) return fault<Ipv4Header>(WireFault::kIpVersion, ip);
+  if ((frame[ip] & 0xF) != 5) return fault<Ipv4Header>(WireFault::kIpOptions, ip);
+  const std::size_t total_length = load16(frame, ip + 2);
+  if (total_length < Ipv4Header::kSize) return fault<Ipv4Header>(WireFault::kIpLength, ip + 2);
+  constexpr unsigned kFragmentBits = 0x3FFF;  // more fragments, and the offset
+  if ((load16(frame, ip + 6) & kFragmentBits) != 0) return fault<Ipv4Header>(WireFault::kFragment, ip + 6);
+  if (frame[ip + 9] != kProtocolUdp) return fault<Ipv4Header>(WireFault::kNotUdp, ip + 9);
   layout.ip_version = IpVersion::kV4;
   layout.udp = layout.ip + static_cast<std::uint32_t>(Ipv4Header::kSize);
-  return header->total_length - Ipv4Header::kSize;
+  return total_length - Ipv4Header::kSize;
 }
 
 WireExpected<std::size_t> skip_ipv6(Frame frame, FrameLayout& layout) {
-  const auto header = header_at<Ipv6Header>(frame, layout.ip);
-  if (!header) return tl::unexpected(header.error());
-  const auto fault = [&](WireFault what, std::size_t at) {
-    return wire_error(what, layout.ip + at, Ipv6Header::kName);
-  };
-  if (header->version != 6) return fault(WireFault::kIpVersion, 0);
-  if (header->next_header != kProtocolUdp) return fault(WireFault::kNotUdp, 6);
+  const std::size_t ip = layout.ip;
+  if (!holds<Ipv6Header>(frame, ip)) return fault<Ipv6Header>(WireFault::kTruncated, ip);
+  if (frame[ip] >> 4 != 6) return fault<Ipv6Header>(WireFault::kIpVersion, ip);
+  if (frame[ip + 6] != kProtocolUdp) return fault<Ipv6Header>(WireFault::kNotUdp, ip + 6);
   layout.ip_version = IpVersion::kV6;
   layout.udp = layout.ip + static_cast<std::uint32_t>(Ipv6Header::kSize);
-  return header->payload_length;
+  return load16(frame, ip + 4);
 }
 
 WireExpected<std::size_t> skip_ip(Frame frame, FrameLayout& layout) {
@@ -65,28 +66,39 @@ WireExpected<std::size_t> skip_ip(Frame frame, FrameLayout& layout) {
   if (!ether_type) return tl::unexpected(ether_type.error());
   if (*ether_type == kEtherTypeIpv4) return skip_ipv4(frame, layout);
   if (*ether_type == kEtherTypeIpv6) return skip_ipv6(frame, layout);
-  return wire_error(WireFault::kNotIp, layout.ip - 2, EthernetHeader::kName);
+  return fault<EthernetHeader>(WireFault::kNotIp, layout.ip - 2);
 }
 
-// From the BTH on, in a datagram whose end is known to lie within the frame.
-WireExpected<FrameLayout> place_transport(Frame frame, FrameLayout layout, std::size_t end) {
-  const auto bth = decode<Bth>(frame.subspan(layout.bth));
-  const auto fault = [&](WireFault what, std::size_t at) { return wire_error(what, layout.bth + at, Bth::kName); };
-  layout.opcode = find_opcode(bth.opcode);
-  if (layout.opcode == nullptr) return fault(WireFault::kUnknownOpcode, 0);
-  if (bth.header_version != 0) return fault(WireFault::kTransportVersion, 1);
+// Sets layout.bth and layout.icrc; the whole datagram lies within the frame.
+WireExpected<void> skip_udp(Frame frame, FrameLayout& layout, std::size_t ip_payload) {
+  const std::size_t udp = layout.udp;
+  if (!holds<UdpHeader>(frame, udp)) return fault<UdpHeader>(WireFault::kTruncated, udp);
+  if (load16(frame, udp + 2) != kRoceV2Port) return fault<UdpHeader>(WireFault::kNotRocePort, udp + 2);
+  if (load16(frame, udp + 4) != ip_payload) return fault<UdpHeader>(WireFault::kUdpLength, udp + 4);
+  if (ip_payload < UdpHeader::kSize + Bth::kSize + kIcrcSize) return fault<UdpHeader>(WireFault::kIpLength, udp + 4);
+  const std::size_t end = udp + ip_payload;
+  if (end > frame.size()) return wire_error(WireFault::kTruncated, frame.size(), "UDP datagram");
+  layout.bth = static_cast<std::uint32_t>(udp + UdpHeader::kSize);
   layout.icrc = static_cast<std::uint32_t>(end - kIcrcSize);
-  layout.payload = layout.bth + static_cast<std::uint32_t>(Bth::kSize + layout.opcode->extension_bytes);
-  if (layout.payload > layout.icrc)
-    return wire_error(WireFault::kTruncated, layout.bth + Bth::kSize, "extension headers");
+  return {};
+}
+
+// What stands between the BTH and the ICRC.
+WireExpected<void> place_payload(Frame frame, FrameLayout& layout) {
+  const std::size_t bth = layout.bth;
+  layout.opcode = find_opcode(frame[bth]);
+  if (layout.opcode == nullptr) return fault<Bth>(WireFault::kUnknownOpcode, bth);
+  if ((frame[bth + 1] & 0xF) != 0) return fault<Bth>(WireFault::kTransportVersion, bth + 1);
+  layout.payload = static_cast<std::uint32_t>(bth + Bth::kSize + layout.opcode->extension_bytes);
+  if (layout.payload > layout.icrc) return wire_error(WireFault::kTruncated, bth + Bth::kSize, "extension headers");
   const std::uint32_t padded = layout.icrc - layout.payload;
-  layout.pad_size = bth.pad_count;
-  if (layout.pad_size > padded) return fault(WireFault::kPadding, 1);
-  layout.payload_size = padded - layout.pad_size;
+  layout.pad_size = frame[bth + 1] >> 4 & 3;
+  if (layout.pad_size > padded) return fault<Bth>(WireFault::kPadding, bth + 1);
   if (padded > 0 && !layout.opcode->payload)
     return wire_error(WireFault::kUnexpectedPayload, layout.payload, "payload");
   if (padded % 4 != 0) return wire_error(WireFault::kUnaligned, layout.payload, "payload");
-  return layout;
+  layout.payload_size = padded - layout.pad_size;
+  return {};
 }
 
 }  // namespace
@@ -95,19 +107,9 @@ WireExpected<FrameLayout> find_layout(std::span<const std::uint8_t> frame) {
   FrameLayout layout;
   const auto ip_payload = skip_ip(frame, layout);
   if (!ip_payload) return tl::unexpected(ip_payload.error());
-  const auto udp = header_at<UdpHeader>(frame, layout.udp);
-  if (!udp) return tl::unexpected(udp.error());
-  const auto fault = [&](WireFault what, std::size_t at) {
-    return wire_error(what, layout.udp + at, UdpHeader::kName);
-  };
-  if (udp->destination_port != kRoceV2Port) return fault(WireFault::kNotRocePort, 2);
-  if (udp->length != *ip_payload) return fault(WireFault::kUdpLength, 4);
-  if (*ip_payload < UdpHeader::kSize + Bth::kSize + kIcrcSize)
-    return wire_error(WireFault::kIpLength, layout.udp + 4, UdpHeader::kName);
-  const std::size_t end = layout.udp + *ip_payload;
-  if (end > frame.size()) return wire_error(WireFault::kTruncated, frame.size(), "UDP datagram");
-  layout.bth = layout.udp + static_cast<std::uint32_t>(UdpHeader::kSize);
-  return place_transport(frame, layout, end);
+  if (const auto udp = skip_udp(frame, layout, *ip_payload); !udp) return tl::unexpected(udp.error());
+  if (const auto placed = place_payload(frame, layout); !placed) return tl::unexpected(placed.error());
+  return layout;
 }
 
 namespace {
