@@ -172,9 +172,12 @@ template <class Use>
 [[gnu::always_inline]] inline std::uint32_t ClosHops::choice(const NextHops& hops, std::uint64_t digest,
                                                              const Digits& d) const {
   if (kind_ == RoutingKind::kStatic) {
-    return with_live(hops, [&](auto live) { return choose_digit(hops, d.of(hops.step), live); });
+    return with_live(
+        hops, [&](auto live) __attribute__((always_inline)) { return choose_digit(hops, d.of(hops.step), live); });
   }
-  return with_live(hops, [&](auto live) { return choose_ecmp(hops, hash_, resilient_, digest, live); });
+  return with_live(
+      hops, [&](auto live)
+                __attribute__((always_inline)) { return choose_ecmp(hops, hash_, resilient_, digest, live); });
 }
 
 }  // namespace weft

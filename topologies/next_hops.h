@@ -87,8 +87,8 @@ template <class Live>
 
 // The live choice with the least load(c); ties go to the first at or after the hash.
 template <class Live, class Load>
-std::uint32_t choose_least_loaded(const NextHops& hops, const SwitchHash& hash, std::uint64_t digest, Live live,
-                                  Load load) {
+[[gnu::always_inline]] inline std::uint32_t choose_least_loaded(const NextHops& hops, const SwitchHash& hash,
+                                                                std::uint64_t digest, Live live, Load load) {
   if (hops.choices == 0) return kNoChoice;
   std::uint32_t c = hash(digest, hops.switch_id) % hops.choices;
   std::uint32_t best = kNoChoice, least = 0;

@@ -18,10 +18,11 @@ ClosRouter::ClosRouter(const ClosTopology& topology, std::uint64_t seed)
 
 void ClosRouter::start_step() { loads_.assign(loads_.size(), 0); }
 
-std::uint32_t ClosRouter::place_least_loaded(const NextHops& hops, std::uint64_t digest) {
+[[gnu::always_inline]] inline std::uint32_t ClosRouter::place_least_loaded(const NextHops& hops, std::uint64_t digest) {
   const auto load = [&](std::uint32_t c) { return loads_[hops.link(c).value]; };
-  const std::uint32_t c =
-      hops_.with_live(hops, [&](auto live) { return choose_least_loaded(hops, hops_.hash(), digest, live, load); });
+  const std::uint32_t c = hops_.with_live(
+      hops, [&](auto live)
+                __attribute__((always_inline)) { return choose_least_loaded(hops, hops_.hash(), digest, live, load); });
   if (c != kNoChoice) ++loads_[hops.link(c).value];
   return c;
 }
