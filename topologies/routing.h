@@ -54,6 +54,9 @@ class Router {
   [[nodiscard]] virtual bool route(const Connection& connection, Via via, std::uint32_t qp, Route& out) = 0;
 };
 
+// Errors: kInput where NIC ports outnumber the addresses that switches hash.
+[[nodiscard]] Expected<void> check_addresses(const Topology& topology);
+
 // RoCEv2 UDP source port as rdma-core computes it from the two QP numbers (flow label 0): oracles.md.
 [[nodiscard]] std::uint16_t udp_source_port(std::uint32_t local_qpn, std::uint32_t remote_qpn);
 [[nodiscard]] std::uint16_t udp_source_port_from_flow_label(std::uint32_t flow_label);
