@@ -84,10 +84,10 @@ TEST(Forwarding, ParallelLinksAreChoicesOfTheirOwn) {
   EXPECT_EQ(up.choices, 8U);
   EXPECT_EQ(t->name(up.link(6)), "leaf0>spine1#2");
   const NextHops down = f->next_hops(up.link(6), PortId{8});
-  EXPECT_EQ(names(*t, down), (Names{"spine1>leaf1", "spine1>leaf1#1", "spine1>leaf1#2", "spine1>leaf1#3"}));
+  EXPECT_EQ(names(*t, down), (Names{"spine1>leaf1#0", "spine1>leaf1#1", "spine1>leaf1#2", "spine1>leaf1#3"}));
   f->set_cable(down.link(1).value / 2, false);
   EXPECT_EQ(live_names(*t, *f, f->next_hops(up.link(6), PortId{8})),
-            (Names{"spine1>leaf1", "spine1>leaf1#2", "spine1>leaf1#3"}));
+            (Names{"spine1>leaf1#0", "spine1>leaf1#2", "spine1>leaf1#3"}));
   EXPECT_EQ(live_names(*t, *f, f->next_hops(t->host_link(PortId{0}, false), PortId{8})).size(), 8U);
 }
 
@@ -182,20 +182,20 @@ TEST(Forwarding, GraphTakesShortestPathsAndADetourWhenTheyDie) {
   const auto at_a = [&] { return f->next_hops(t->host_link(PortId{0}, false), PortId{1}); };
   EXPECT_EQ(names(*t, at_a()), (Names{"a>b", "a>c"}));
   EXPECT_FALSE(at_a().suspect);
-  EXPECT_EQ(names(*t, f->next_hops(link(*t, "a>c"), PortId{1})), (Names{"c>d", "c>d#1"}));
+  EXPECT_EQ(names(*t, f->next_hops(link(*t, "a>c"), PortId{1})), (Names{"c>d#0", "c>d#1"}));
   const NextHops last = f->next_hops(link(*t, "b>d"), PortId{1});
   EXPECT_EQ(names(*t, last), Names{t->name(t->host_link(PortId{1}, true))});
 
   f->set_cable(link(*t, "b>d").value / 2, false);
   EXPECT_EQ(live_names(*t, *f, at_a()), Names{"a>c"});
-  for (const char* name : {"c>d", "c>d#1"}) f->set_cable(link(*t, name).value / 2, false);
+  for (const char* name : {"c>d#0", "c>d#1"}) f->set_cable(link(*t, name).value / 2, false);
   EXPECT_EQ(names(*t, at_a()), (Names{"a>b", "a>c", "a>e"})) << "the group as built comes first";
   EXPECT_EQ(at_a().group, 2U);
   EXPECT_EQ(live_names(*t, *f, at_a()), Names{"a>e"});
   EXPECT_EQ(path(*t, *f, 0, 1, 7).size(), 5U);
   f->set_cable(link(*t, "e>f").value / 2, false);
   EXPECT_EQ(path(*t, *f, 0, 1, 7), Names{});
-  for (const char* name : {"b>d", "c>d", "c>d#1", "e>f"}) f->set_cable(link(*t, name).value / 2, true);
+  for (const char* name : {"b>d", "c>d#0", "c>d#1", "e>f"}) f->set_cable(link(*t, name).value / 2, true);
   EXPECT_EQ(names(*t, at_a()), (Names{"a>b", "a>c"}));
 }
 
