@@ -1,0 +1,315 @@
+// The data plane: ports, switches, NICs and QPs, moved by ns-3's simulator. No ns-3 object in here but events; the
+// model classes around it (fabric.h, net_device.h) give it attributes, trace sources and a place in a script.
+#pragma once
+
+#include <ns3/simulator-impl.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "emulator/packet/frame.h"
+#include "emulator/packet/injector.h"
+#include "emulator/packet/pfc_watch.h"
+#include "emulator/packet/port.h"
+#include "emulator/packet/qp.h"
+#include "emulator/packet/reorder.h"
+#include "fabric/priorities.h"
+#include "fabric/topology.h"
+#include "topologies/forwarding.h"
+
+namespace weft::packet {
+
+using CongestionControlKind = weft::CongestionControl;
+
+// DWRR: bytes that each priority of a port may still send in this round.
+struct Deficits {
+  std::array<std::int32_t, kPriorities> credit{};
+  std::uint32_t turn = 0;
+};
+
+// The next hop that a flow keeps at one switch until it pauses.
+struct Flowlet {
+  Ps last = 0;
+  std::uint32_t link = kNone, switch_id = kNone;
+};
+
+// A switch's shared buffer. Scale-up switches have none to speak of: credits keep them lossless.
+struct SwitchBuffer {
+  std::uint64_t used = 0;
+  std::uint64_t shared = 0;  // what dynamic thresholds share: buffer less headroom
+  std::uint64_t total = 0;
+  std::uint32_t pausing = 0;  // (link, priority) pairs told to pause now. Above 0 departures are followed exactly
+  std::uint32_t first_port = 0, port_count = 0;  // in Network::switch_ports_
+  std::uint64_t peak = 0;
+  bool scale_up = false;
+};
+
+struct NetworkCounters {
+  std::uint64_t data_frames = 0;  // that NICs started, retransmissions included
+  std::uint64_t data_hops = 0;    // data frames times links: what the speed benchmark counts
+  std::uint64_t delivered_packets = 0, delivered_bytes = 0;
+  std::uint64_t acks = 0, naks = 0, cnps = 0, rnr_naks = 0;
+  std::uint64_t marks = 0, drops = 0, corrupted = 0, lost_on_dead_links = 0, trims = 0;
+  std::uint64_t retransmissions = 0, timeouts = 0, failed_qps = 0;
+  std::uint64_t pauses = 0, resumes = 0;
+  std::uint64_t flowlets = 0;  // times that a flow chose a next hop
+  std::uint64_t events = 0;
+};
+
+// What a spec leaves to the engine.
+struct NetworkOptions {
+  std::uint64_t seed = 1;
+  std::uint32_t max_frames = 1U << 26;  // 4 GiB of address space
+  std::uint32_t max_qps = 1U << 24;
+  Ps rnr_timer = 640'000'000;        // 0.64 ms: IBTA code 12, perftest's default
+  std::uint32_t nic_xoff = 262'144;  // bytes in a NIC's receive buffer at which it pauses (assumed)
+  Ps storm_after =
+      100'000'000'000;  // a port paused for this long without a break is a storm (100 ms: SONiC's watchdog)
+};
+
+// One QP to be made: one leg of a connection.
+struct QpRequest {
+  enum class Leg : std::uint8_t {
+    kNetwork,     // NIC port to NIC port, as `endpoints` says
+    kScaleUp,     // GPU to GPU through their domain's switch
+    kToDomain,    // `from` to the domain's switch, which adds up (in-network reduction)
+    kFromDomain,  // the domain's switch to `to` (multicast)
+    kExplicit,    // by `path` and `back_path`, link after link; stays there whatever fails
+  };
+  Leg leg = Leg::kNetwork;
+  Forwarding::Endpoints endpoints{};    // kNetwork
+  GpuId from, to;                       // scale-up
+  std::vector<LinkId> path, back_path;  // kExplicit; the way back may be empty: acknowledged out of band
+  std::optional<Rate> rate_limit;       // of the payload, on top of congestion control
+  bool send = false;                    // SEND instead of WRITE: needs posted receives
+  std::uint8_t priority = 255;          // 255: the spec's data_priority
+  std::uint32_t tag = 0;
+};
+
+// Told of what happens; see fabric.h for the trace sources made of it.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_transmit(LinkId, const Frame&, Ps /*start*/) {}  // watched ports only
+  virtual void on_drop(LinkId, const Frame&) {}
+  virtual void on_mark(LinkId, const Frame&) {}
+  virtual void on_pause(LinkId /*paused*/, std::uint8_t /*priority*/, bool /*pause*/) {}
+  virtual void on_cnp(std::uint32_t /*qp*/) {}
+  virtual void on_rate(std::uint32_t /*qp*/) {}  // rate or window may have changed
+  virtual void on_link(LinkId, bool /*up*/) {}
+};
+
+// Told of messages.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual void on_received(std::uint32_t qp, std::uint32_t message) = 0;  // the last byte is in memory
+  virtual void on_acknowledged(std::uint32_t qp, std::uint32_t message) = 0;
+  virtual void on_failed(std::uint32_t qp) = 0;  // retries used up
+};
+
+class Network {
+ public:
+  // Errors: kInput for a link too long (4 ms) or a fabric that the engine cannot hold.
+  [[nodiscard]] static Expected<std::unique_ptr<Network>> create(const Topology& topology, Forwarding& forwarding,
+                                                                 const NetworkOptions& options);
+  ~Network();
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  void set_listener(Listener* listener) { listener_ = listener; }
+  void set_observer(Observer* observer) { observer_ = observer; }
+
+  // Errors: kInput where there is no path.
+  [[nodiscard]] Expected<std::uint32_t> create_qp(const QpRequest& request);
+  void destroy_qp(std::uint32_t qp);
+  // One message behind those posted before. Messages of one QP have one size while any of them is under way.
+  void post(std::uint32_t qp, Bytes size);
+  void post_receives(std::uint32_t qp, std::uint32_t count);
+
+  // Link state, both directions. A dead cable loses what is on it; routing follows after spec.routing.convergence.
+  void set_cable(std::uint32_t cable, double rate_factor);
+  // The NIC port's receiver stops: it pauses its leaf for ever (a PFC storm's usual cause).
+  void stall_receiver(PortId port, bool stalled);
+
+  [[nodiscard]] const Topology& topology() const { return topology_; }
+  [[nodiscard]] const NetworkCounters& counters() const { return counters_; }
+  [[nodiscard]] Port& port(LinkId link) { return ports_[link.value]; }
+  [[nodiscard]] const Port& port(LinkId link) const { return ports_[link.value]; }
+  [[nodiscard]] Qp& qp(std::uint32_t index) { return qps_[index]; }
+  [[nodiscard]] Frame& frame(std::uint32_t index) { return frames_[index]; }
+  [[nodiscard]] SwitchBuffer& buffer(std::uint32_t switch_index) { return switches_[switch_index]; }
+  [[nodiscard]] std::uint32_t switch_count() const { return static_cast<std::uint32_t>(switches_.size()); }
+  [[nodiscard]] std::uint32_t switch_index(NodeRef node) const;
+  [[nodiscard]] std::span<const std::uint32_t> ports_of(std::uint32_t switch_index) const {
+    const SwitchBuffer& s = switches_[switch_index];
+    return {switch_ports_.data() + s.first_port, s.port_count};
+  }
+  [[nodiscard]] std::span<const std::uint32_t> path(const Qp& q) const { return route(q.path, q.hops); }
+  [[nodiscard]] std::span<const std::uint32_t> back_path(const Qp& q) const { return route(q.back_path, q.back_hops); }
+  [[nodiscard]] std::uint32_t live_frames() const { return frames_.live(); }
+  [[nodiscard]] std::uint32_t live_qps() const { return qps_.live(); }
+  [[nodiscard]] std::uint32_t payload_of(const Qp& q, std::uint32_t psn) const;
+  // Bytes waiting at a port now, of one priority.
+  [[nodiscard]] std::uint32_t queue_bytes(LinkId link, std::uint8_t priority);
+  [[nodiscard]] PfcWatch& pfc_watch() { return *pfc_watch_; }
+  [[nodiscard]] Ps now() const { return simulator_->Now().GetTimeStep(); }
+
+ private:
+  friend struct Port;
+  friend struct Qp;
+  Network(const Topology& topology, Forwarding& forwarding, const NetworkOptions& options);
+
+  // network_build.cc
+  Expected<void> build();
+  Expected<void> build_port(LinkId link);
+  void build_switches();
+  void set_rate(Port& p, Rate rate);
+  [[nodiscard]] bool place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out);
+  void take_reorder(Qp& q);
+  void build_dwrr(const PriorityWeights& weights);
+  Expected<void> route_network(Qp& q);
+  void route_scale_up(Qp& q, const QpRequest& request);
+  Expected<void> route_qp(Qp& q, const QpRequest& request);
+  void set_path(std::array<std::uint32_t, kInlinePath>& path, std::uint8_t& hops, std::span<const std::uint32_t> links);
+  [[nodiscard]] Ps one_way(std::span<const std::uint32_t> links, std::uint32_t bytes) const;
+  [[nodiscard]] std::uint32_t injector_of(std::uint32_t link);
+  [[nodiscard]] double ps_per_byte_of(const Qp& q) const {
+    return std::max(q.control.ps_per_byte(), q.least_ps_per_byte);
+  }
+  [[nodiscard]] const CongestionParams& params_of(const Qp& q) const {
+    return (q.flags & kQpScaleUp) != 0 ? scale_up_control_ : network_control_;
+  }
+  [[nodiscard]] std::span<const std::uint32_t> route(const std::array<std::uint32_t, kInlinePath>& inline_path,
+                                                     std::uint8_t hops) const {
+    return hops <= kInlinePath ? std::span(inline_path.data(), hops) : std::span(&long_paths_[inline_path[0]], hops);
+  }
+
+  // port.cc: the transmitter
+  void on_port(Port& p);
+  void schedule(Port& p, Ps at);
+  void advance(Port& p, Ps now);
+  bool advance_injecting(Port& p, Ps now, std::uint8_t available);
+  [[nodiscard]] Ps next_start(Port& p);
+  void advance_and_schedule(Port& p, Ps now);
+  void ensure_event(Port& p, Ps now);
+  void send(Port& p, std::uint32_t frame, Ps start);
+  [[nodiscard]] std::uint32_t pick_queue(Port& p, std::uint8_t available);
+  std::uint32_t dequeue(Port& p, std::uint32_t priority, Ps start);
+  void append(Port& p, std::uint32_t frame);
+  void deliver(Port& p, std::uint32_t frame, Ps now);
+  void free_frame(std::uint32_t frame);
+  void mark(Port& p, Frame& f, std::uint32_t queued);
+  void stamp(Port& p, Frame& f, Ps start);
+  [[nodiscard]] bool ends_here(const Frame& f) const;
+
+  // switch.cc: admission, PFC
+  void forward(Port& in, std::uint32_t frame, Ps now);
+  [[nodiscard]] std::uint32_t next_link(const Port& in, const Frame& f, Ps now);
+  void enqueue(Port& in, Port& out, std::uint32_t frame, Ps now);
+  bool admit(SwitchBuffer& s, Port& in, Port& out, std::uint32_t frame, Ps now);
+  bool admit_lossless(SwitchBuffer& s, Port& in, const Frame& f, Ps now);
+  bool admit_lossy(SwitchBuffer& s, const Port& out, const Frame& f, Ps now);
+  bool trim(Frame& f);
+  void release(const Frame& f, std::uint32_t at_switch);
+  void catch_up(const SwitchBuffer& s, Ps now);
+  void drop(Port& at, std::uint32_t frame);
+  void send_pause(std::uint32_t in_link, std::uint8_t priority, bool pause);
+  void emit_pause(std::uint32_t in_link, std::uint8_t priority, bool pause);
+  void look_for_trouble();
+  void take_pause(std::uint32_t link, std::uint8_t priority, bool pause);
+  [[nodiscard]] double free_share(const SwitchBuffer& s) const;
+  [[nodiscard]] double pause_threshold(const SwitchBuffer& s) const;
+  [[nodiscard]] std::uint64_t headroom_of(LinkId link) const;
+
+  // multipath.cc: switches that choose for each packet
+  [[nodiscard]] std::uint32_t choose_link(const Port& in, const Frame& f, Ps now);
+  [[nodiscard]] std::uint32_t any_live(const NextHops& hops, std::uint64_t draw) const;
+  [[nodiscard]] std::uint32_t least_backlog(const NextHops& hops, std::uint64_t draw, Ps now) const;
+  [[nodiscard]] Ps backlog(const Port& p, std::uint8_t priority, Ps now) const;
+  [[nodiscard]] std::uint32_t flowlet(Qp& q, const Frame& f, const NextHops& hops, Ps now);
+
+  // faults.cc
+  [[nodiscard]] double bit_error_rate(LinkTier tier) const;
+  [[nodiscard]] Rate nominal_rate(LinkId link) const;
+  [[nodiscard]] bool corrupted(const Port& p, const Frame& f) const;
+  void flush(Port& p);
+  void reroute(std::uint32_t cable, bool alive);
+
+  // nic.cc: the sender
+  [[nodiscard]] Ps next_pull(const Injector& inj, const Port& p) const;
+  void collect_paced(Injector& inj, Ps until);
+  [[nodiscard]] int highest_ready(const Injector& inj, const Port& p, Ps start) const;
+  void push_ring(Injector& inj, std::uint32_t qp);
+  [[nodiscard]] bool may_send(const Qp& q) const;
+  void make_ready(Qp& q, std::uint32_t index, Ps from);
+  void kick(Qp& q, std::uint32_t index, Ps now);
+  std::uint32_t pull(Injector& inj, Port& p, Ps start, std::uint8_t priority);
+  std::uint32_t make_data(Qp& q, std::uint32_t index, Ps start);
+  [[nodiscard]] std::uint32_t take_psn(Qp& q);
+  void take_answer(Frame& f, Ps now);
+  void take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now);
+  void end_rnr_wait(std::uint32_t index);
+  void acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now);
+  void post_next(Qp& q, std::uint32_t index);
+  void run_timer(Qp& q, Ps now);
+  void on_timer(Qp& q);
+  void fail(Qp& q, std::uint32_t index);
+
+  // receiver.cc
+  void receive(Port& p, std::uint32_t frame, Ps now);
+  void take_data(Port& p, Frame& f, Ps now);
+  void take_trimmed(Qp& q, Frame& f, Ps now);
+  [[nodiscard]] bool receive_is_posted(Qp& q, const Frame& f, Ps now);
+  void answer(Qp& q, std::uint32_t index, const Frame& f, FrameKind kind, Ps now);
+  void send_back(Qp& q, std::uint32_t frame, Ps now);
+  void direct_answer(std::uint32_t frame);
+  void notify_congestion(Qp& q, std::uint32_t index, const Port& p, Ps now);
+  void complete_messages(Qp& q, std::uint32_t index, std::uint32_t before, Ps in_memory);
+  [[nodiscard]] Ps drain(Port& p, std::uint32_t payload, Ps now);
+  void resume_drain(std::uint32_t link);
+
+  const Topology& topology_;
+  Forwarding& forwarding_;
+  const FabricSpec& spec_;
+  NetworkOptions options_;
+  ns3::SimulatorImpl* simulator_;
+  Listener* listener_ = nullptr;
+  Observer* observer_ = nullptr;
+  std::uint32_t mtu_, header_bytes_;
+  double bus_ps_per_byte_ = 0;  // PCIe; 0: no limit
+  std::uint8_t lossless_ = 0;   // priorities
+  bool per_packet_ = false;     // switches choose for each packet
+  bool looking_ = false;        // a look for storms and deadlocks is due
+  CongestionParams network_control_, scale_up_control_;
+  Arena<Port> ports_;
+  Arena<Frame> frames_;
+  Arena<Qp> qps_;
+  Arena<IntRecord> telemetry_;
+  std::vector<Injector> injectors_;
+  std::vector<SwitchBuffer> switches_;
+  std::vector<std::uint32_t> switch_ports_;  // links out of each switch
+  std::uint32_t first_spine_ = 0, first_core_ = 0, first_scale_up_ = 0;
+  std::vector<std::uint32_t> long_paths_;
+  std::vector<std::array<IntHop, kMaxIntHops>> last_hops_;  // HPCC, by QP
+  std::vector<Reorder> reorders_;
+  std::vector<std::uint32_t> free_reorders_;
+  std::vector<std::uint16_t> placed_;                                  // adaptive by flow: flows on each link
+  std::unordered_map<std::uint32_t, std::deque<Bytes>> queued_posts_;  // messages of another size, by QP
+  std::vector<Flowlet> flowlets_;                                      // by QP and hop
+  std::vector<Deficits> dwrr_;                                         // by link; empty where scheduling is strict
+  PriorityWeights dwrr_quantum_{};
+  std::unordered_map<std::uint32_t, std::uint32_t>
+      pause_level_;  // link * 8 + priority: ingress bytes when it was paused
+  std::unique_ptr<PfcWatch> pfc_watch_;
+  NetworkCounters counters_;
+};
+
+}  // namespace weft::packet

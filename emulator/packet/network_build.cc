@@ -1,0 +1,361 @@
+// From a topology to ports, buffers and QPs.
+#include <fmt/format.h>
+#include <ns3/simulator.h>
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+
+#include "emulator/packet/network.h"
+#include "fabric/pfc.h"
+
+namespace weft::packet {
+namespace {
+
+constexpr double kFixedPoint = 1U << 20U;
+constexpr std::int64_t kMaxDelay = 0xFFFF'FFFF;  // ps in 32 bits: 4.29 ms
+constexpr Rate kEcnReference = Rate::gbps(100);  // spec.switches.ecn is per 100G of port rate
+
+[[nodiscard]] double ps_per_byte(Rate rate) { return 8e12 / static_cast<double>(rate.bits_per_second); }
+
+[[nodiscard]] bool per_packet(const RoutingSpec& routing) {
+  return routing.kind == RoutingKind::kSpray || routing.kind == RoutingKind::kFlowlet ||
+         (routing.kind == RoutingKind::kAdaptive && routing.adaptive_unit == AdaptiveUnit::kPacket);
+}
+
+}  // namespace
+
+Network::Network(const Topology& topology, Forwarding& forwarding, const NetworkOptions& options)
+    : topology_(topology),
+      forwarding_(forwarding),
+      spec_(topology.spec()),
+      options_(options),
+      simulator_(ns3::PeekPointer(ns3::Simulator::GetImplementation())),
+      mtu_(spec_.transport.mtu),
+      header_bytes_(spec_.transport.header_bytes),
+      ports_(topology.link_count()),
+      frames_(options.max_frames),
+      qps_(options.max_qps),
+      telemetry_(options.max_frames),
+      pfc_watch_(std::make_unique<PfcWatch>(*this, options.storm_after)) {}
+
+Network::~Network() = default;
+
+Expected<std::unique_ptr<Network>> Network::create(const Topology& topology, Forwarding& forwarding,
+                                                   const NetworkOptions& options) {
+  std::unique_ptr<Network> network(new Network(topology, forwarding, options));
+  if (auto built = network->build(); !built) return tl::unexpected(built.error());
+  return network;
+}
+
+Expected<void> Network::build() {
+  if (spec_.hosts.pcie_rate) bus_ps_per_byte_ = ps_per_byte(*spec_.hosts.pcie_rate);
+  if (spec_.switches.pfc) {
+    const auto lossless = parse_priorities(spec_.switches.lossless_priorities);
+    if (!lossless) return tl::unexpected(lossless.error());
+    lossless_ = lossless->bits;
+  }
+  network_control_.transport = spec_.transport;
+  network_control_.line_ps_per_byte = ps_per_byte(spec_.links.host.rate.value_or(spec_.port_rate()));
+  network_control_.packet_payload = mtu_;
+  network_control_.packet_wire = mtu_ + header_bytes_;
+  network_control_.trimming = spec_.switches.trimming;
+  scale_up_control_ = network_control_;
+  scale_up_control_.transport.congestion_control = CongestionControlKind::kNone;
+  scale_up_control_.transport.window.reset();
+  scale_up_control_.line_ps_per_byte = ps_per_byte(spec_.hosts.scale_up.rate_per_gpu);
+  scale_up_control_.packet_wire = mtu_;
+  first_spine_ = topology_.switch_count(NodeKind::kLeaf);
+  first_core_ = first_spine_ + topology_.switch_count(NodeKind::kSpine);
+  first_scale_up_ = first_core_ + topology_.switch_count(NodeKind::kCore);
+  switches_.resize(first_scale_up_ + topology_.switch_count(NodeKind::kScaleUpSwitch));
+  for (std::uint32_t link = 0; link < topology_.link_count(); ++link) {
+    if (ports_.take() != link) return environment_error("no memory for the ports", "", "use a smaller fabric");
+    if (auto built = build_port(LinkId{link}); !built) return built;
+  }
+  build_switches();
+  if (spec_.switches.scheduling == QueueScheduling::kDwrr) {
+    const auto weights = parse_weights(spec_.switches.weights);
+    if (!weights) return tl::unexpected(weights.error());
+    build_dwrr(*weights);
+  }
+  if (per_packet(spec_.routing)) per_packet_ = true;
+  if (spec_.routing.kind == RoutingKind::kAdaptive && !per_packet_) placed_.resize(topology_.link_count());
+  return {};
+}
+
+std::uint32_t Network::switch_index(NodeRef node) const {
+  switch (node.kind) {
+    case NodeKind::kLeaf:
+      return node.index;
+    case NodeKind::kSpine:
+      return first_spine_ + node.index;
+    case NodeKind::kCore:
+      return first_core_ + node.index;
+    case NodeKind::kScaleUpSwitch:
+      return first_scale_up_ + node.index;
+    case NodeKind::kGpu:
+    case NodeKind::kNicPort:
+      break;
+  }
+  return kNone;
+}
+
+Expected<void> Network::build_port(LinkId link) {
+  Port& p = *new (&ports_[link.value]) Port;
+  p.network = this;
+  const LinkTier tier = topology_.tier(link);
+  const LinkEnds ends = topology_.ends(link);
+  p.at_switch = switch_index(ends.from);
+  p.to_switch = switch_index(ends.to);
+  Duration delay = topology_.delay(link);
+  if (tier == LinkTier::kScaleUp) {
+    p.flags |= kScaleUpLink;
+    delay = Duration{spec_.hosts.scale_up.latency.picoseconds / 2};
+  } else if (p.to_switch != kNone) {
+    delay = delay + spec_.switches.latency;  // seen when it has passed the pipeline
+  }
+  if (delay.picoseconds > kMaxDelay)
+    return input_error("a link too long for the packet engine", to_text(topology_.delay(link)), "at most 4.29 ms");
+  p.delay = static_cast<std::uint32_t>(delay.picoseconds);
+  if (p.to_switch != kNone && (spec_.switches.cut_through || tier == LinkTier::kScaleUp)) p.flags |= kEarly;
+  const Rate rate = topology_.rate(link);
+  if (rate.bits_per_second == 0) p.flags |= kDead;
+  set_rate(p, rate.bits_per_second == 0 ? spec_.port_rate() : rate);
+  if (tier != LinkTier::kScaleUp && p.at_switch != kNone) p.flags |= kMarksEcn;
+  if (bit_error_rate(tier) > 0) p.flags |= kBitErrors;
+  return {};
+}
+
+void Network::set_rate(Port& p, Rate rate) {
+  p.ps_fixed = static_cast<std::uint64_t>(std::llround(ps_per_byte(rate) * kFixedPoint));
+  const double share = static_cast<double>(rate.bits_per_second) / static_cast<double>(kEcnReference.bits_per_second);
+  p.ecn_min = static_cast<std::uint32_t>(std::min(4e9, static_cast<double>(spec_.switches.ecn.kmin.count) * share));
+  p.ecn_max = static_cast<std::uint32_t>(std::min(4e9, static_cast<double>(spec_.switches.ecn.kmax.count) * share));
+}
+
+void Network::build_switches() {
+  for (std::uint32_t link = 0; link < topology_.link_count(); ++link) {
+    const std::uint32_t at = ports_[link].at_switch;
+    if (at != kNone) ++switches_[at].port_count;
+  }
+  std::uint32_t next = 0;
+  for (SwitchBuffer& s : switches_) {
+    s.first_port = next;
+    next += s.port_count;
+    s.port_count = 0;
+    s.total = static_cast<std::uint64_t>(spec_.switches.buffer.count);
+    s.shared = s.total;
+  }
+  switch_ports_.resize(next);
+  for (std::uint32_t link = 0; link < topology_.link_count(); ++link) {
+    const std::uint32_t at = ports_[link].at_switch;
+    if (at != kNone) switch_ports_[switches_[at].first_port + switches_[at].port_count++] = link;
+    const std::uint32_t to = ports_[link].to_switch;
+    if (to == kNone || lossless_ == 0 || to >= first_scale_up_) continue;
+    const std::uint64_t reserved = headroom_of(LinkId{link}) * static_cast<std::uint64_t>(std::popcount(lossless_));
+    switches_[to].shared -= std::min(switches_[to].shared, reserved);
+  }
+  for (std::uint32_t s = first_scale_up_; s < switches_.size(); ++s) switches_[s].scale_up = true;
+}
+
+// A quantum covers a full frame, so that every queue sends in every round.
+void Network::build_dwrr(const PriorityWeights& weights) {
+  dwrr_.resize(topology_.link_count());
+  for (std::uint32_t p = 0; p < kPriorities; ++p) dwrr_quantum_[p] = weights[p] * (mtu_ + header_bytes_);
+}
+
+std::uint32_t Network::injector_of(std::uint32_t link) {
+  Port& p = ports_[link];
+  if (p.injector == kNone) {
+    p.injector = static_cast<std::uint32_t>(injectors_.size());
+    injectors_.emplace_back();
+    injectors_.back().link = link;
+  }
+  return p.injector;
+}
+
+void Network::set_path(std::array<std::uint32_t, kInlinePath>& path, std::uint8_t& hops,
+                       std::span<const std::uint32_t> links) {
+  hops = static_cast<std::uint8_t>(links.size());
+  if (links.size() <= kInlinePath) {
+    std::copy(links.begin(), links.end(), path.begin());
+    return;
+  }
+  path[0] = static_cast<std::uint32_t>(long_paths_.size());
+  long_paths_.insert(long_paths_.end(), links.begin(), links.end());
+}
+
+// Last bit in to last bit out of an empty path.
+Ps Network::one_way(std::span<const std::uint32_t> links, std::uint32_t bytes) const {
+  Ps sum = 0;
+  for (const std::uint32_t link : links) {
+    const Port& p = ports_[link];
+    sum += p.delay + p.serialization(p.is(kEarly) ? std::min(bytes, header_bytes_) : bytes);
+  }
+  return sum;
+}
+
+// kAdaptive by flow: at every switch the next hop with the fewest flows placed so far, as the fluid engine does.
+bool Network::place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out) {
+  out.push_back(topology_.host_link(from, false));
+  for (;;) {
+    const NextHops hops = forwarding_.next_hops(out.back(), to);
+    if (hops.choices == 0) return false;
+    std::uint32_t c = static_cast<std::uint32_t>(digest % hops.choices);
+    std::uint32_t best = kNone;
+    for (std::uint32_t i = 0; i < hops.choices; ++i, c = c + 1 == hops.choices ? 0 : c + 1) {
+      if (hops.suspect && !forwarding_.alive(hops, c)) continue;
+      if (best == kNone || placed_[hops.link(c).value] < placed_[hops.link(best).value]) best = c;
+    }
+    if (best == kNone) return false;
+    out.push_back(hops.link(best));
+    ++placed_[out.back().value];
+    if (out.back() == topology_.host_link(to, true)) return true;
+  }
+}
+
+// Both ways, by the digests that q holds.
+Expected<void> Network::route_network(Qp& q) {
+  std::vector<LinkId> there, back;
+  const PortId from{q.from_port}, to{q.to_port};
+  const bool found =
+      placed_.empty() ? forwarding_.path(from, to, q.digest, there) : place_flow(from, to, q.digest, there);
+  if (!found || !forwarding_.path(to, from, q.back_digest, back)) {
+    return input_error("no path between two NIC ports",
+                       fmt::format("{} to {}", topology_.name({NodeKind::kNicPort, from.value}),
+                                   topology_.name({NodeKind::kNicPort, to.value})),
+                       "see failures in the fabric file");
+  }
+  std::vector<std::uint32_t> links;
+  for (const LinkId link : there) links.push_back(link.value);
+  set_path(q.path, q.hops, links);
+  links.clear();
+  for (const LinkId link : back) links.push_back(link.value);
+  set_path(q.back_path, q.back_hops, links);
+  return {};
+}
+
+void Network::route_scale_up(Qp& q, const QpRequest& request) {
+  q.flags |= kQpScaleUp;
+  using Leg = QpRequest::Leg;
+  const auto up = [&](GpuId gpu) { return topology_.scale_up_link(gpu, false).value; };
+  const auto down = [&](GpuId gpu) { return topology_.scale_up_link(gpu, true).value; };
+  std::vector<std::uint32_t> links;
+  if (request.leg != Leg::kFromDomain) links.push_back(up(request.from));
+  if (request.leg != Leg::kToDomain) links.push_back(down(request.to));
+  set_path(q.path, q.hops, links);
+  if (request.leg == Leg::kScaleUp) {
+    set_path(q.back_path, q.back_hops, std::array{up(request.to), down(request.from)});
+  } else {
+    q.flags |= kQpDirectAck;
+  }
+}
+
+Expected<void> Network::route_qp(Qp& q, const QpRequest& request) {
+  using Leg = QpRequest::Leg;
+  if (request.leg == Leg::kExplicit) {
+    if (request.path.empty()) return input_error("a QP without a path", "", "give at least one link");
+    std::vector<std::uint32_t> links;
+    for (const LinkId link : request.path) links.push_back(link.value);
+    set_path(q.path, q.hops, links);
+    links.clear();
+    for (const LinkId link : request.back_path) links.push_back(link.value);
+    set_path(q.back_path, q.back_hops, links);
+    if (links.empty()) q.flags |= kQpDirectAck;
+    q.flags |= kQpExplicit;
+  } else if (request.leg == Leg::kNetwork) {
+    q.from_port = request.endpoints.from.value;
+    q.to_port = request.endpoints.to.value;
+    q.digest = request.endpoints.digest;
+    q.back_digest = forwarding_.reverse(request.endpoints).digest;
+    if (auto routed = route_network(q); !routed) return routed;
+    if (per_packet_) q.flags |= kQpPerPacket;
+  } else {
+    route_scale_up(q, request);
+    return {};
+  }
+  q.header_bytes = static_cast<std::uint16_t>(header_bytes_);
+  if (request.rate_limit) {
+    const double share = static_cast<double>(mtu_) / (mtu_ + q.header_bytes);
+    q.least_ps_per_byte = ps_per_byte(*request.rate_limit) * share;
+  }
+  if ((q.flags & kQpPerPacket) != 0 || spec_.transport.recovery == LossRecovery::kSelectiveRepeat) take_reorder(q);
+  return {};
+}
+
+Expected<std::uint32_t> Network::create_qp(const QpRequest& request) {
+  const std::uint32_t index = qps_.take();
+  Qp& q = *new (&qps_[index]) Qp;
+  q.network = this;
+  q.flags = kQpInUse;
+  if (auto routed = route_qp(q, request); !routed) {
+    qps_.give(index);
+    return tl::unexpected(routed.error());
+  }
+  if (request.send) q.flags |= kQpSend;
+  q.priority = request.priority == 255 ? static_cast<std::uint8_t>(spec_.transport.data_priority) : request.priority;
+  q.tag = request.tag;
+  q.injector = injector_of(path(q)[0]);
+  const Ps there = one_way(path(q), mtu_ + q.header_bytes);
+  q.base_rtt = q.back_hops == 0 ? 2 * there : there + one_way(back_path(q), header_bytes_);
+  q.control.start(params_of(q), std::max<Ps>(q.base_rtt, 1));
+  if (spec_.transport.congestion_control == CongestionControlKind::kHpcc && last_hops_.size() <= index)
+    last_hops_.resize(index + 1);
+  if (spec_.routing.kind == RoutingKind::kFlowlet) {
+    flowlets_.resize(std::max<std::size_t>(flowlets_.size(), (index + 1ULL) * kInlinePath));
+    std::fill_n(flowlets_.begin() + static_cast<std::ptrdiff_t>(index * std::uint64_t{kInlinePath}), kInlinePath,
+                Flowlet{});
+  }
+  return index;
+}
+
+void Network::take_reorder(Qp& q) {
+  if (free_reorders_.empty()) {
+    q.reorder = static_cast<std::uint32_t>(reorders_.size());
+    reorders_.emplace_back();
+    return;
+  }
+  q.reorder = free_reorders_.back();
+  free_reorders_.pop_back();
+  reorders_[q.reorder] = Reorder{};
+}
+
+void Network::destroy_qp(std::uint32_t index) {
+  Qp& q = qps_[index];
+  q.flags = static_cast<std::uint16_t>((q.flags & ~kQpInUse) | kQpFailed);
+  if (q.reorder != kNone) free_reorders_.push_back(q.reorder);
+  q.reorder = kNone;
+  // Its place is free when nothing names it any more: no frame, no ring, no timer.
+  if (q.frames == 0 && q.waiting == Waiting::kNo && q.timer_at == kNever) qps_.give(index);
+}
+
+void Network::post(std::uint32_t index, Bytes size) {
+  Qp& q = qps_[index];
+  const auto bytes = static_cast<std::uint64_t>(size.count);
+  const bool idle = q.first_unacked == q.end_psn;
+  if (!idle && (bytes != q.message_bytes || queued_posts_.contains(index))) {
+    queued_posts_[index].push_back(size);
+    return;
+  }
+  if (bytes != q.message_bytes || q.end_psn == 0) {
+    q.base_message += (q.end_psn - q.base_psn) / q.message_packets;
+    q.base_psn = q.end_psn;
+    q.message_bytes = bytes;
+    q.message_packets = static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (bytes + mtu_ - 1) / mtu_));
+  }
+  const Ps t = now();
+  advance_and_schedule(ports_[injectors_[q.injector].link], t);
+  q.end_psn += q.message_packets;
+  kick(q, index, t);
+}
+
+void Network::post_receives(std::uint32_t qp, std::uint32_t count) { qps_[qp].receives_posted += count; }
+
+std::uint32_t Network::queue_bytes(LinkId link, std::uint8_t priority) {
+  Port& p = ports_[link.value];
+  advance_and_schedule(p, now());
+  return p.queue[priority].bytes;
+}
+
+}  // namespace weft::packet

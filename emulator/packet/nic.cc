@@ -1,0 +1,324 @@
+// The sending side of a NIC: which QP sends next, what its packets are, what answers do to it.
+#include <ns3/simulator.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "emulator/packet/network.h"
+#include "topologies/hash.h"
+
+namespace weft::packet {
+namespace {
+
+// The retransmit timer of one QP is its own event.
+[[nodiscard]] Ps timeout_of(const FabricSpec& spec) { return spec.transport.retransmit_timeout.picoseconds; }
+
+}  // namespace
+
+void Qp::Notify() { network->on_timer(*this); }
+
+Ps Network::next_pull(const Injector& inj, const Port& p) const {
+  Ps next = inj.paced.empty() ? kNever : inj.paced.front().first;
+  for (std::uint32_t ready = inj.nonempty & static_cast<std::uint8_t>(~p.paused); ready != 0; ready &= ready - 1)
+    next = std::min(next, qps_[inj.ring[static_cast<std::size_t>(std::countr_zero(ready))].head].next_send);
+  return next == kNever ? kNever : std::max({next, p.free_at, inj.bus_free_at});
+}
+
+void Network::collect_paced(Injector& inj, Ps until) {
+  while (!inj.paced.empty() && inj.paced.front().first <= until) {
+    const std::uint32_t qp = inj.paced.front().second;
+    std::pop_heap(inj.paced.begin(), inj.paced.end(), std::greater<>{});
+    inj.paced.pop_back();
+    push_ring(inj, qp);
+  }
+}
+
+int Network::highest_ready(const Injector& inj, const Port& p, Ps start) const {
+  for (std::uint32_t ready = inj.nonempty & static_cast<std::uint8_t>(~p.paused); ready != 0;) {
+    const int priority = std::bit_width(ready) - 1;
+    if (qps_[inj.ring[static_cast<std::size_t>(priority)].head].next_send <= start) return priority;
+    ready &= ~(1U << priority);
+  }
+  return -1;
+}
+
+void Network::push_ring(Injector& inj, std::uint32_t index) {
+  Qp& q = qps_[index];
+  Injector::Ring& ring = inj.ring[q.priority];
+  q.waiting = Waiting::kInRing;
+  q.next_ready = kNone;
+  if (ring.tail == kNone)
+    ring.head = index;
+  else
+    qps_[ring.tail].next_ready = index;
+  ring.tail = index;
+  inj.nonempty |= static_cast<std::uint8_t>(1U << q.priority);
+}
+
+bool Network::may_send(const Qp& q) const {
+  if ((q.flags & (kQpFailed | kQpRnrWait)) != 0) return false;
+  const bool again = q.reorder != kNone && !reorders_[q.reorder].resend.empty();
+  if (q.next_psn == q.end_psn) return again;
+  const std::uint32_t beyond = q.next_psn - q.first_unacked;
+  const std::uint64_t in_flight = beyond > q.sacked ? std::uint64_t{beyond - q.sacked} * mtu_ : 0;
+  return again || in_flight == 0 || in_flight + mtu_ <= q.control.window();
+}
+
+// Puts a QP that may send where it waits for its turn or for its pacing.
+void Network::make_ready(Qp& q, std::uint32_t index, Ps from) {
+  if (q.waiting != Waiting::kNo || !may_send(q)) return;
+  Injector& inj = injectors_[q.injector];
+  q.next_send = std::max(q.next_send, from);
+  if (q.next_send <= std::max(from, ports_[inj.link].free_at)) {
+    push_ring(inj, index);
+    return;
+  }
+  // A slow QP is looked at again in between: its rate may have risen.
+  const Ps look = std::min(q.next_send, from + spec_.transport.dcqcn.rpg_time_reset.picoseconds);
+  q.waiting = Waiting::kInHeap;
+  inj.paced.emplace_back(look, index);
+  std::push_heap(inj.paced.begin(), inj.paced.end(), std::greater<>{});
+}
+
+void Network::kick(Qp& q, std::uint32_t index, Ps now) {
+  make_ready(q, index, now);
+  advance_and_schedule(ports_[injectors_[q.injector].link], now);
+}
+
+std::uint32_t Network::payload_of(const Qp& q, std::uint32_t psn) const {
+  if (q.message_packets > 1 && (psn - q.base_psn) % q.message_packets != q.message_packets - 1) return mtu_;
+  return static_cast<std::uint32_t>(q.message_bytes - std::uint64_t{q.message_packets - 1} * mtu_);
+}
+
+// The next packet of the first QP in the ring. kNone where it has to wait after all.
+std::uint32_t Network::pull(Injector& inj, Port& p, Ps start, std::uint8_t priority) {
+  Injector::Ring& ring = inj.ring[priority];
+  const std::uint32_t index = ring.head;
+  Qp& q = qps_[index];
+  ring.head = q.next_ready;
+  if (ring.head == kNone) {
+    ring.tail = kNone;
+    inj.nonempty &= static_cast<std::uint8_t>(~(1U << priority));
+  }
+  q.waiting = Waiting::kNo;
+  if (!may_send(q)) return kNone;
+  const CongestionParams& params = params_of(q);
+  q.control.advance(params, start);
+  if (q.sent_wire != 0) {
+    const Ps due = q.last_send + static_cast<Ps>(ps_per_byte_of(q) * q.sent_wire);
+    if (due > std::max(start, p.free_at)) {
+      q.next_send = due;
+      make_ready(q, index, start);
+      return kNone;
+    }
+  }
+  const std::uint32_t frame = make_data(q, index, start);
+  const Frame& f = frames_[frame];
+  q.control.on_send(params, start, f.wire);
+  q.last_send = start;
+  q.sent_wire = f.wire;
+  q.next_send = start + static_cast<Ps>(ps_per_byte_of(q) * f.wire);
+  if (bus_ps_per_byte_ != 0 && (q.flags & kQpScaleUp) == 0)
+    inj.bus_free_at = std::max(inj.bus_free_at, start) + static_cast<Ps>(bus_ps_per_byte_ * f.payload);
+  const Ps leaves = start + p.serialization(f.wire);
+  if (may_send(q)) {
+    if (q.next_send <= leaves + 1) {
+      push_ring(inj, index);
+    } else {
+      make_ready(q, index, leaves);
+    }
+  }
+  return frame;
+}
+
+std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
+  const std::uint32_t frame = frames_.take();
+  Frame& f = frames_[frame];
+  f = Frame{};
+  f.qp = index;
+  f.psn = take_psn(q);
+  f.payload = static_cast<std::uint16_t>(payload_of(q, f.psn));
+  f.wire = static_cast<std::uint16_t>(f.payload + q.header_bytes);
+  f.priority = q.priority;
+  f.sent = start;
+  const std::uint32_t in_message = (f.psn - q.base_psn) % q.message_packets;
+  if (in_message == q.message_packets - 1) f.flags |= kLastOfMessage;
+  if (f.psn < q.highest_sent) {
+    f.flags |= kRetransmitted;
+    ++counters_.retransmissions;
+  } else {
+    q.highest_sent = f.psn + 1;
+  }
+  if (!may_send(q)) f.flags |= kAckRequest;  // nothing more until an answer comes
+  if ((q.flags & kQpPerPacket) != 0)
+    f.entropy = static_cast<std::uint32_t>(mix64(q.digest + kGolden * ++q.draws) >> 32U);
+  if ((q.flags & kQpScaleUp) == 0 && spec_.transport.congestion_control == CongestionControlKind::kHpcc) {
+    f.telemetry = telemetry_.take();
+    telemetry_[f.telemetry].hops = 0;
+  }
+  ++q.frames;
+  ++counters_.data_frames;
+  run_timer(q, start);
+  return frame;
+}
+
+// The PSN to send now: what is to be repeated first.
+std::uint32_t Network::take_psn(Qp& q) {
+  if (q.reorder != kNone) {
+    Reorder& r = reorders_[q.reorder];
+    while (!r.resend.empty()) {
+      const std::uint32_t psn = r.resend.front();
+      r.resend.pop_front();
+      if (psn >= q.first_unacked) return psn;
+    }
+  }
+  return q.next_psn == q.end_psn ? q.end_psn - 1 : q.next_psn++;
+}
+
+void Network::run_timer(Qp& q, Ps now) {
+  if (q.timer_at != kNever) return;
+  q.last_progress = now;
+  q.timer_at = now + timeout_of(spec_);
+  q.Ref();
+  simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(std::max(q.timer_at, this->now()) - this->now())), &q);
+}
+
+// Lazy: what was acknowledged meanwhile only moved `last_progress`.
+void Network::on_timer(Qp& q) {
+  const Ps t = now();
+  if (t < q.timer_at) return;  // of the QP that had this place before
+  q.timer_at = kNever;
+  if ((q.flags & kQpInUse) == 0 || q.next_psn == q.first_unacked || (q.flags & kQpFailed) != 0) return;
+  const std::uint32_t index = qps_.index_of(q);
+  Port& p = ports_[injectors_[q.injector].link];
+  advance_and_schedule(p, t);
+  // A sender that is itself held up (paused, RNR) has nothing to fear from silence.
+  const bool held = (q.flags & kQpRnrWait) != 0 || (q.first_unacked == q.next_psn);
+  if (!held && q.last_progress + timeout_of(spec_) <= t) {
+    ++counters_.timeouts;
+    if (q.retries++ >= spec_.transport.retry_count) {
+      fail(q, index);
+      return;
+    }
+    q.next_psn = q.first_unacked;
+    q.sacked = 0;
+    if (q.reorder != kNone) reorders_[q.reorder].restart(q.first_unacked);
+    q.control.on_loss(params_of(q), {t, true, (q.highest_sent - q.first_unacked) * mtu_, 0});
+    q.last_progress = t;
+    kick(q, index, t);
+  }
+  q.timer_at = q.last_progress + timeout_of(spec_);
+  q.Ref();
+  simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(q.timer_at - t)), &q);
+}
+
+void Network::fail(Qp& q, std::uint32_t index) {
+  q.flags |= kQpFailed;
+  ++counters_.failed_qps;
+  if (listener_ != nullptr) listener_->on_failed(index);
+}
+
+void Network::acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now) {
+  const std::uint32_t before = q.first_unacked;
+  const bool progress = f.psn > before;
+  if (progress) {
+    q.first_unacked = f.psn;
+    q.next_psn = std::max(q.next_psn, f.psn);
+    q.last_progress = now;
+    q.retries = 0;
+  }
+  if (q.reorder != kNone && f.psn == q.first_unacked) q.sacked = f.received - f.psn;
+  AckEvent ack;
+  ack.now = now;
+  ack.rtt = now - f.sent;
+  ack.packets = f.packets;
+  ack.marked_packets = f.marked;
+  ack.acked_bytes = std::uint32_t{f.packets} * mtu_;
+  ack.acked_psn = q.first_unacked;
+  ack.next_psn = q.next_psn;
+  ack.hop_count = q.hops;
+  if (f.telemetry != kNone) {
+    const IntRecord& record = telemetry_[f.telemetry];
+    ack.hops = std::span(record.hop, record.hops);
+    q.control.on_ack(params_of(q), ack, last_hops_[index]);
+  } else {
+    q.control.on_ack(params_of(q), ack, {});
+  }
+  if (observer_ != nullptr) observer_->on_rate(index);
+  if (!progress || listener_ == nullptr) return;
+  const std::uint32_t first = (before - q.base_psn) / q.message_packets;
+  const std::uint32_t last = (q.first_unacked - q.base_psn) / q.message_packets;
+  const std::uint32_t base = q.base_message;
+  for (std::uint32_t m = first; m < last; ++m) listener_->on_acknowledged(index, base + m);
+}
+
+// A message of another size waits until all before it is acknowledged.
+void Network::post_next(Qp& q, std::uint32_t index) {
+  if (queued_posts_.empty() || q.first_unacked != q.end_psn) return;
+  const auto waiting = queued_posts_.find(index);
+  if (waiting == queued_posts_.end()) return;
+  std::deque<Bytes> sizes = std::move(waiting->second);
+  queued_posts_.erase(waiting);
+  for (const Bytes size : sizes) post(index, size);
+}
+
+// ACK, NAK, RNR NAK and CNP at the sender. Decisions that were due before are settled first.
+void Network::take_answer(Frame& f, Ps now) {
+  const std::uint32_t index = f.qp;
+  Qp& q = qps_[index];
+  if ((q.flags & kQpInUse) == 0) return;
+  advance_and_schedule(ports_[injectors_[q.injector].link], now);
+  switch (f.kind) {
+    case FrameKind::kCnp:
+      ++counters_.cnps;
+      q.control.on_cnp(params_of(q), now);
+      if (observer_ != nullptr) observer_->on_cnp(index);
+      return;
+    case FrameKind::kAck:
+      ++counters_.acks;
+      acknowledge(q, index, f, now);
+      if (q.reorder != kNone) reorders_[q.reorder].trim_to(q.first_unacked);
+      post_next(q, index);
+      break;
+    case FrameKind::kNak:
+      ++counters_.naks;
+      take_nak(q, index, f, now);
+      break;
+    case FrameKind::kRnrNak:
+      ++counters_.rnr_naks;
+      acknowledge(q, index, f, now);
+      q.next_psn = q.first_unacked;
+      q.flags |= kQpRnrWait;
+      ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(options_.rnr_timer)), &Network::end_rnr_wait,
+                               this, index);
+      return;
+    case FrameKind::kData:
+      return;
+  }
+  kick(q, index, now);
+}
+
+void Network::end_rnr_wait(std::uint32_t index) {
+  Qp& q = qps_[index];
+  q.flags &= static_cast<std::uint16_t>(~kQpRnrWait);
+  q.last_progress = now();
+  kick(q, index, now());
+}
+
+void Network::take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now) {
+  acknowledge(q, index, f, now);
+  if (q.reorder != kNone) {
+    reorders_[q.reorder].note_missing(f, q.first_unacked);
+  } else if (f.psn >= q.first_unacked) {
+    q.next_psn = q.first_unacked;  // go-back-N
+  }
+  const std::uint32_t lost = q.reorder != kNone ? static_cast<std::uint32_t>(reorders_[q.reorder].resend.size())
+                                                : q.highest_sent - q.first_unacked;
+  const std::uint32_t beyond = q.next_psn - q.first_unacked;
+  const std::uint64_t in_flight = beyond > q.sacked + lost ? std::uint64_t{beyond - q.sacked - lost} * mtu_ : 0;
+  q.control.on_loss(params_of(q), {now, false, lost * mtu_, in_flight});
+  q.last_progress = now;
+}
+
+}  // namespace weft::packet

@@ -1,0 +1,81 @@
+// One reliable connection's queue pair: sender at one end, receiver at the other, in one record.
+#pragma once
+
+#include <ns3/event-impl.h>
+
+#include <array>
+#include <cstdint>
+
+#include "emulator/packet/arena.h"
+#include "emulator/packet/congestion/congestion.h"
+#include "emulator/packet/port.h"
+
+namespace weft::packet {
+
+class Network;
+
+inline constexpr std::uint32_t kInlinePath = 6;  // links of a path through three tiers
+
+// Bits of Qp::flags.
+inline constexpr std::uint16_t kQpInUse = 1;
+inline constexpr std::uint16_t kQpScaleUp = 2;      // inside a scale-up domain: no headers, no marks, no loss
+inline constexpr std::uint16_t kQpNakSent = 4;      // receiver: asked once for what is missing
+inline constexpr std::uint16_t kQpSend = 16;        // SEND: consumes a posted receive for each message
+inline constexpr std::uint16_t kQpFailed = 32;      // retries used up, or no path
+inline constexpr std::uint16_t kQpRnrWait = 128;    // told that the receiver is not ready
+inline constexpr std::uint16_t kQpPerPacket = 256;  // switches choose for each packet
+inline constexpr std::uint16_t kQpDirectAck = 512;  // ends in a switch (in-network reduction): acknowledged out of band
+
+inline constexpr std::uint16_t kQpExplicit = 1024;  // its path was given, and stays
+
+enum class Waiting : std::uint8_t { kNo, kInRing, kInHeap };
+
+// Its event is the retransmit timer. PSNs are 32 bits here and never wrap: 2^32 packets of 4 KiB are 17 TB a QP.
+struct alignas(64) Qp final : ns3::EventImpl {
+  Network* network = nullptr;
+  std::uint16_t flags = 0;
+  std::uint8_t hops = 0, back_hops = 0;  // links of the path and of the way back
+  Waiting waiting = Waiting::kNo;
+  std::uint8_t priority = 0;
+  std::uint8_t retries = 0;
+  std::uint8_t unused = 0;
+  std::uint16_t header_bytes = 0;
+  std::uint32_t next_ready = kNone;  // in the injector's ring
+  std::uint32_t injector = kNone;
+  std::array<std::uint32_t, kInlinePath> path{};  // links; longer ones: path[0] is a place in Network::long_paths_
+  std::array<std::uint32_t, kInlinePath> back_path{};
+
+  // Sender.
+  std::uint32_t next_psn = 0, first_unacked = 0, end_psn = 0;
+  std::uint32_t highest_sent = 0;                                     // one beyond
+  std::uint32_t sacked = 0;                                           // packets beyond first_unacked that have arrived
+  std::uint32_t message_packets = 1, base_psn = 0, base_message = 0;  // messages of one size follow one another
+  std::uint64_t message_bytes = 0;
+  double least_ps_per_byte = 0;  // a rate limit of its own; wire bytes
+  Ps next_send = 0;              // pacing: not before
+  Ps last_send = 0;
+  Ps last_progress = 0;
+  Ps timer_at = kNever;
+  std::uint32_t reorder = kNone;             // place in Network::reorders_
+  std::uint32_t frames = 0;                  // of this QP in the network
+  std::uint16_t sent_wire = 0;               // bytes of the last packet
+  std::uint16_t unanswered = 0, marked = 0;  // receiver: data packets since the last ACK, and how many carried CE
+  std::uint16_t draws = 0;                   // per-packet paths
+  CongestionControl control;
+
+  // Receiver.
+  std::uint32_t expected = 0;
+  std::uint32_t receives_posted = 0;
+  Ps last_cnp = -1;
+  Ps base_rtt = 0;
+  std::uint64_t digest = 0, back_digest = 0;  // of the 5-tuples: what switches hash
+  std::uint32_t from_port = kNone, to_port = kNone;
+  std::uint32_t tag = 0;  // the user's
+
+ protected:
+  void Notify() override;
+};
+
+static_assert(sizeof(Qp) <= 384);
+
+}  // namespace weft::packet

@@ -1,0 +1,4 @@
+# tests of area packet, where ns-3 is installed
+if(TARGET weft_packet_scheduler)
+  weft_test(packet SOURCES unit/packet_scheduler_test.cc LIBS weft::packet_scheduler)
+endif()
