@@ -156,8 +156,11 @@ enum class CnpLimit : std::uint8_t { kQp, kPort };
 // validation data, copied to tests/validation).
 struct DcqcnSpec {
   Duration rpg_time_reset = Duration::us(300);  // without CNP, between rate increases
-  Bytes rpg_byte_reset{32'767 * 64};            // sent, between rate increases
-  std::uint32_t rpg_threshold = 1;              // F: fast recovery steps
+  // Sent, between rate increases; 0: never. mlxconfig's help: "Given in Bytes (0=DISABLED)", and so NVIDIA's FreeBSD
+  // driver (mlx5_ib, rp_byte_reset) and IEEE 802.1Qau. The same help once gave a default of 150, and 802.1Qau's is
+  // 150,000: firmware may count in KB; no text of the vendor's says so.
+  Bytes rpg_byte_reset{32'767};
+  std::uint32_t rpg_threshold = 1;  // F: fast recovery steps
   Rate rpg_ai_rate{5'000'000}, rpg_hai_rate{50'000'000};
   double rpg_min_dec_fac = 0.5;  // one CNP leaves at least this share of the rate
   Rate rpg_min_rate{1'000'000};
@@ -207,7 +210,7 @@ struct DctcpSpec {
 };
 // NSCC of the UEC specification 1.0 (section 3.6.13), its profile's values.
 struct NsccSpec {
-  std::optional<Duration> target_queuing_delay;  // absent: 0.75 of the network's round trip
+  std::optional<Duration> target_queuing_delay;  // absent: a round trip, or 0.75 of it where switches trim
   double max_window_bdps = 1.5;
   double alpha = 4, fast_increase_scale = 0.25, gamma = 0.8, eta = 0.15;
   bool operator==(const NsccSpec&) const = default;
@@ -228,8 +231,9 @@ struct TransportSpec {
   TimelySpec timely;
   DctcpSpec dctcp;
   NsccSpec nscc;
-  std::optional<Bytes>
-      window;  // most in flight of a QP; absent: none for dcqcn and timely, else 1.5 x rate x round trip
+  // Most in flight of a QP. Absent: none for dcqcn and timely; what hpcc (1 x rate x round trip) and nscc
+  // (max_window_bdps x) say themselves; else 1.5 x rate x round trip.
+  std::optional<Bytes> window;
   LossRecovery recovery = LossRecovery::kGoBackN;
   std::uint32_t ack_every = 16;                               // packets of one ACK; the last of a message is always
   Duration retransmit_timeout = Duration::ns(4'096LL << 14);  // 4.096 us x 2^14: perftest's default, IBTA 9.7.6.1.3

@@ -201,10 +201,11 @@ void Network::on_timer(Qp& q) {
       fail(q, index);
       return;
     }
+    const std::uint32_t lost = (q.next_psn - q.first_unacked) * mtu_;
     q.next_psn = q.first_unacked;
     q.sacked = 0;
     if (q.reorder != kNone) reorders_[q.reorder].restart(q.first_unacked);
-    q.control.on_loss(params_of(q), t, true);
+    q.control.on_loss(params_of(q), {.now = t, .timeout = true, .lost_bytes = lost});
     q.last_progress = t;
     kick(q, index, t);
   }
@@ -313,7 +314,8 @@ void Network::take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now) {
   } else if (f.psn >= q.first_unacked) {
     q.next_psn = q.first_unacked;  // go-back-N
   }
-  q.control.on_loss(params_of(q), now, false);
+  const std::uint64_t in_flight = std::uint64_t{q.next_psn - q.first_unacked} * mtu_;
+  q.control.on_loss(params_of(q), {.now = now, .lost_bytes = mtu_, .in_flight_bytes = in_flight});
   q.last_progress = now;
 }
 
