@@ -76,8 +76,7 @@ class PacketLab : public packet::Listener {
     network_->set_listener(this);
   }
   ~PacketLab() override {
-    network_.reset();
-    ns3::Simulator::Destroy();
+    ns3::Simulator::Destroy();  // its events are parts of the network
   }
   PacketLab(const PacketLab&) = delete;
   PacketLab& operator=(const PacketLab&) = delete;
