@@ -31,7 +31,7 @@ TEST(Dcqcn, NeverCutRunsAtLineRateWithoutTimers) {
   CongestionControl control = started(params);
   for (int i = 0; i < 100'000; ++i) control.on_send(params, i * 80'000, 1000);
   EXPECT_EQ(gbps(control), kLine);
-  EXPECT_EQ(control.due(), kNever);
+  EXPECT_EQ(control.due(params), kNever);
 }
 
 // Equation (1): R_T = R_C, R_C = R_C (1 - a/2), a = (1 - g) a + g.
@@ -92,14 +92,14 @@ TEST(Dcqcn, OneCutAMonitorPeriodAndTheRestAtItsEnd) {
   control.on_cnp(params, 1 * kUs);
   control.on_cnp(params, 3 * kUs);
   expect_near_1e9(gbps(control), 50);
-  EXPECT_EQ(control.due(), 4 * kUs);
+  EXPECT_EQ(control.due(params), 4 * kUs);
   control.advance(params, 4 * kUs - 1);
   expect_near_1e9(gbps(control), 50);
   control.advance(params, 4 * kUs);
   expect_near_1e9(gbps(control), 25);
   control.advance(params, 299 * kUs);
   expect_near_1e9(gbps(control), 25);
-  EXPECT_EQ(control.due(), 304 * kUs);  // the cut started the rate timer again
+  EXPECT_EQ(control.due(params), 304 * kUs);  // the cut started the rate timer again
 }
 
 TEST(Dcqcn, CutsKeepMinDecFacAndMinRate) {
@@ -127,7 +127,7 @@ TEST(Dcqcn, FastRecoveryThenAdditiveIncreaseByTheTimer) {
   expect_near_1e9(gbps(control), rate);
   for (int step = 1; step <= 9; ++step) {
     const Ps due = (1'000 + 300 * step) * kUs;
-    EXPECT_EQ(control.due(), due);
+    EXPECT_EQ(control.due(params), due);
     control.advance(params, due - 1);
     expect_near_1e9(gbps(control), rate);
     control.advance(params, due);
@@ -167,7 +167,7 @@ TEST(Dcqcn, HyperIncreaseWhenBothCountersAreAboveF) {
   step(0.4);
   control.advance(params, 1'000'000 * kUs);
   EXPECT_EQ(gbps(control), kLine);
-  EXPECT_EQ(control.due(), kNever);
+  EXPECT_EQ(control.due(params), kNever);
   EXPECT_EQ(control.dcqcn().target, control.dcqcn().rate);
 }
 

@@ -7,7 +7,12 @@
 #include <type_traits>
 
 #include "emulator/packet/congestion/dcqcn.h"
+#include "emulator/packet/congestion/dctcp.h"
+#include "emulator/packet/congestion/hpcc.h"
+#include "emulator/packet/congestion/nscc.h"
 #include "emulator/packet/congestion/signals.h"
+#include "emulator/packet/congestion/swift.h"
+#include "emulator/packet/congestion/timely.h"
 
 namespace weft::packet {
 
@@ -21,9 +26,7 @@ class CongestionControl {
 
   // A data packet begins to leave.
   void on_send(const CongestionParams& params, Ps now, std::uint32_t wire_bytes) {
-    advance(params, now);
-    gate_.byte_budget -= wire_bytes;
-    if (gate_.byte_budget <= 0) run_byte_counter(params);
+    if (is_dcqcn(params)) state_.dcqcn.on_send(params, now, wire_bytes, gate_);
   }
 
   // last_hops: this QP's store of kMaxIntHops hops, which HPCC reads and writes; the others take an empty span.
@@ -32,30 +35,44 @@ class CongestionControl {
   // DCQCN only.
   void on_cnp(const CongestionParams& params, Ps now);
 
-  // A NAK, a trimmed header or a selective gap; `timeout`: nothing came back at all.
-  void on_loss(const CongestionParams& params, Ps now, bool timeout);
+  void on_loss(const CongestionParams& params, const LossEvent& loss);
 
-  // Applies every timer that has run out by `now`, those of `now` itself too.
+  // Applies every timer that has run out by `now`, those of `now` itself too. DCQCN only.
   void advance(const CongestionParams& params, Ps now) {
-    if (now >= gate_.due) run_timers(params, now);
+    if (is_dcqcn(params) && now >= state_.dcqcn.due) state_.dcqcn.run_timers(params, now, gate_);
   }
 
-  // When time alone next moves rate or window; kNever: not before another call.
-  [[nodiscard]] Ps due() const { return gate_.due; }
+  // When time alone next moves the rate; kNever: not before another call.
+  [[nodiscard]] Ps due(const CongestionParams& params) const { return is_dcqcn(params) ? state_.dcqcn.due : kNever; }
+  // Per wire byte; at least the line's.
   [[nodiscard]] double ps_per_byte() const { return gate_.ps_per_byte; }
-  [[nodiscard]] std::uint64_t window() const { return gate_.window; }
+  // Payload bytes; at least a packet, with Swift a part of one, and never 0.
+  [[nodiscard]] std::uint64_t window() const {
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(gate_.window));
+  }
 
   // The algorithms' own numbers, for traces and tests. REQUIRES: that algorithm runs.
   [[nodiscard]] const Dcqcn& dcqcn() const { return state_.dcqcn; }
+  [[nodiscard]] const Hpcc& hpcc() const { return state_.hpcc; }
+  [[nodiscard]] const Swift& swift() const { return state_.swift; }
+  [[nodiscard]] const Timely& timely() const { return state_.timely; }
+  [[nodiscard]] const Dctcp& dctcp() const { return state_.dctcp; }
+  [[nodiscard]] const Nscc& nscc() const { return state_.nscc; }
 
  private:
-  void run_timers(const CongestionParams& params, Ps now);
-  void run_byte_counter(const CongestionParams& params);
+  static bool is_dcqcn(const CongestionParams& params) {
+    return params.transport.congestion_control == weft::CongestionControl::kDcqcn;
+  }
 
   Gate gate_;
   union State {
     State() : dcqcn{} {}
     Dcqcn dcqcn;
+    Hpcc hpcc;
+    Swift swift;
+    Timely timely;
+    Dctcp dctcp;
+    Nscc nscc;
   } state_;
 };
 

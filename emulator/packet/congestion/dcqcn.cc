@@ -17,9 +17,10 @@ void count(std::uint16_t& stage) {
 }  // namespace
 
 void Dcqcn::start(const CongestionParams& params, Gate& gate) {
+  *this = {};
   rate = target = params.line_rate();
   alpha = params.transport.dcqcn.initial_alpha;
-  gate.ps_per_byte = params.line_ps_per_byte;
+  gate.window = bounded_window(params, most_in_flight(params, kNoWindow), kNoWindow);
 }
 
 // k expiries without a CNP: a = (1-g)^k a. The paper's K is dce_tcp_rtt.
@@ -34,13 +35,13 @@ void Dcqcn::decay_alpha(const DcqcnSpec& spec, Ps now) {
 // Equation (1). Cuts closer together than rate_reduce_monitor_period wait for its end.
 void Dcqcn::on_cnp(const CongestionParams& params, Ps now, Gate& gate) {
   const DcqcnSpec& spec = params.transport.dcqcn;
-  if (gate.due <= now) run_timers(params, now, gate);
+  run_timers(params, now, gate);
   decay_alpha(spec, now);
   if (now - last_cut >= spec.rate_reduce_monitor_period.picoseconds) {
     cut(params, now, gate);
   } else {
     cut_pending = true;
-    schedule(spec, gate);
+    schedule(spec);
   }
   alpha = (1 - spec.g) * alpha + spec.g;
   alpha_since = now;
@@ -60,20 +61,20 @@ void Dcqcn::cut(const CongestionParams& params, Ps now, Gate& gate) {
   cut_pending = false;
   const Ps period = spec.rpg_time_reset.picoseconds;
   timer_due = period > 0 ? now + period : kNever;
-  gate.byte_budget = spec.rpg_byte_reset.count > 0 ? spec.rpg_byte_reset.count : kNoBudget;
+  byte_budget = spec.rpg_byte_reset.count > 0 ? spec.rpg_byte_reset.count : kNoBudget;
   set_rate(params, rate, gate);
-  schedule(spec, gate);
+  schedule(spec);
 }
 
-void Dcqcn::schedule(const DcqcnSpec& spec, Gate& gate) const {
-  gate.due = cut_pending ? std::min(timer_due, last_cut + spec.rate_reduce_monitor_period.picoseconds) : timer_due;
+void Dcqcn::schedule(const DcqcnSpec& spec) {
+  due = cut_pending ? std::min(timer_due, last_cut + spec.rate_reduce_monitor_period.picoseconds) : timer_due;
 }
 
 void Dcqcn::run_timers(const CongestionParams& params, Ps now, Gate& gate) {
   const DcqcnSpec& spec = params.transport.dcqcn;
-  while (gate.due <= now) {
-    if (cut_pending && gate.due == last_cut + spec.rate_reduce_monitor_period.picoseconds) {
-      cut(params, gate.due, gate);
+  while (due <= now) {
+    if (cut_pending && due == last_cut + spec.rate_reduce_monitor_period.picoseconds) {
+      cut(params, due, gate);
       continue;
     }
     timer_due += spec.rpg_time_reset.picoseconds;
@@ -83,8 +84,8 @@ void Dcqcn::run_timers(const CongestionParams& params, Ps now, Gate& gate) {
 }
 
 void Dcqcn::run_byte_counter(const CongestionParams& params, Gate& gate) {
-  while (gate.byte_budget <= 0) {
-    gate.byte_budget += params.transport.dcqcn.rpg_byte_reset.count;
+  while (byte_budget <= 0) {
+    byte_budget += params.transport.dcqcn.rpg_byte_reset.count;
     count(byte_stage);
     increase(params, gate);
   }
@@ -104,10 +105,10 @@ void Dcqcn::increase(const CongestionParams& params, Gate& gate) {
   if (rate >= line * kAtLine) {
     rate = target = line;
     timer_due = kNever;
-    gate.byte_budget = kNoBudget;
+    byte_budget = kNoBudget;
   }
   set_rate(params, rate, gate);
-  schedule(spec, gate);
+  schedule(spec);
 }
 
 }  // namespace weft::packet

@@ -16,8 +16,9 @@ using Ps = std::int64_t;                                            // simulated
 inline constexpr Ps kNever = std::numeric_limits<Ps>::max();        // a timer that does not run
 inline constexpr Ps kLongAgo = std::numeric_limits<Ps>::min() / 4;  // so long that any interval since is over
 inline constexpr double kPsPerSecond = 1e12;
-inline constexpr std::uint64_t kNoWindow = std::uint64_t{1} << 62;  // bytes: rate control alone
-inline constexpr std::int64_t kNoBudget = std::int64_t{1} << 62;    // bytes: no byte counter runs
+inline constexpr double kNoWindow = 0x1p62;                       // bytes: rate control alone
+inline constexpr double kFreeWindowBdps = 1.5;                    // where neither user nor paper bounds the window
+inline constexpr std::int64_t kNoBudget = std::int64_t{1} << 62;  // bytes: no byte counter runs
 
 // In-band telemetry of one hop, as a switch stamps it when the packet leaves (HPCC, SIGCOMM'19, figure 7).
 struct IntHop {
@@ -41,6 +42,14 @@ struct AckEvent {
   std::span<const IntHop> hops{};    // HPCC only
 };
 
+// A NAK, a trimmed packet's header, a selective gap; or nothing came back at all.
+struct LossEvent {
+  Ps now = 0;
+  bool timeout = false;
+  std::uint32_t lost_bytes = 0;       // payload to be sent again
+  std::uint64_t in_flight_bytes = 0;  // payload, after taking out what is lost
+};
+
 // What all QPs of a NIC share. REQUIRES: line_ps_per_byte > 0, 0 < packet_payload <= packet_wire.
 struct CongestionParams {
   TransportSpec transport{};
@@ -56,22 +65,24 @@ struct CongestionParams {
 };
 
 // What the NIC obeys: it starts a packet when less than `window` payload bytes are in flight and ps_per_byte x wire
-// bytes have passed since the last one began. And what makes the next look cheap: nothing of the control's own
-// happens before `due`, nor before `byte_budget` more wire bytes are sent.
+// bytes have passed since the last one began.
 struct Gate {
   double ps_per_byte = 0;
-  std::uint64_t window = kNoWindow;
-  Ps due = kNever;
-  std::int64_t byte_budget = kNoBudget;
+  double window = kNoWindow;
 };
 
-// Invariant kept by set_rate and set_window: line_ps_per_byte <= ps_per_byte, packet_payload <= window.
+// Rates stay between a positive floor of the algorithm's and line rate. REQUIRES: bytes_per_second > 0.
 inline void set_rate(const CongestionParams& params, double bytes_per_second, Gate& gate) {
   gate.ps_per_byte = std::max(params.line_ps_per_byte, kPsPerSecond / bytes_per_second);
 }
-inline void set_window(const CongestionParams& params, double payload_bytes, Gate& gate) {
-  const double least = params.packet_payload;
-  gate.window = static_cast<std::uint64_t>(std::clamp(payload_bytes, least, static_cast<double>(kNoWindow)));
+// Between one packet and `most`, or one packet where `most` is less.
+[[nodiscard]] inline double bounded_window(const CongestionParams& params, double payload_bytes, double most) {
+  return std::max(std::min(payload_bytes, most), static_cast<double>(params.packet_payload));
+}
+// The most that may be in flight: as the user says, else `absent`.
+[[nodiscard]] inline double most_in_flight(const CongestionParams& params, double absent) {
+  const auto& window = params.transport.window;
+  return window ? static_cast<double>(window->count) : absent;
 }
 
 // a is behind b, both counts that wrap.
