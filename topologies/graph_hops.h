@@ -18,10 +18,19 @@ class GraphHops {
         kind_(reach.topology().spec().routing.kind),
         resilient_(reach.topology().spec().routing.resilient) {}
 
-  // REQUIRES: `at` is not the destination's switch, to which both ports' plugs belong.
+  // At the destination's own switch: the host's down link. No choices where a port has no plug, or no way is left.
   [[nodiscard]] NextHops next_hops(std::uint32_t at, PortId to) const {
-    const GraphReach::Group& group = reach_->group(at, reach_->switch_of(to));
-    NextHops hops{.switch_id = at, .step = NextHops::Step::kGraph, .to = to};
+    NextHops hops{.switch_id = at, .step = NextHops::Step::kNic, .to = to};
+    const std::uint32_t destination = reach_->switch_of(to);
+    if (at == GraphReach::kNone || destination == GraphReach::kNone) return hops;
+    if (at == destination) {
+      hops.choices = hops.group = 1;
+      hops.base = reach_->topology().host_link(to, true).value;
+      hops.suspect = !reach_->alive(hops.base / 2);
+      return hops;
+    }
+    const GraphReach::Group& group = reach_->group(at, destination);
+    hops.step = NextHops::Step::kGraph;
     hops.choices = static_cast<std::uint32_t>(group.links.size());
     hops.group = group.built;
     hops.suspect = group.suspect;
@@ -29,7 +38,9 @@ class GraphHops {
     return hops;
   }
   [[nodiscard]] bool alive(const NextHops& hops, std::uint32_t c) const {
-    return !hops.suspect || reach_->group(hops.switch_id, reach_->switch_of(hops.to)).live[c];
+    if (!hops.suspect) return true;
+    if (hops.step == NextHops::Step::kNic) return reach_->alive(hops.base / 2);
+    return reach_->group(hops.switch_id, reach_->switch_of(hops.to)).live[c];
   }
   // kNoChoice: none alive.
   [[nodiscard]] std::uint32_t choice(const NextHops& hops, std::uint64_t digest) const {

@@ -59,4 +59,7 @@ class Router {
 using wire::udp_source_port;
 using wire::udp_source_port_from_flow_label;
 
+// Errors: kInput where NIC ports outnumber the addresses that switches hash.
+[[nodiscard]] Expected<void> check_addresses(const Topology& topology);
+
 }  // namespace weft
