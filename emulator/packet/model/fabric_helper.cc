@@ -1,5 +1,6 @@
 #include "emulator/packet/model/fabric_helper.h"
 
+#include <fmt/format.h>
 #include <ns3/abort.h>
 #include <ns3/nstime.h>
 #include <ns3/pointer.h>
@@ -73,7 +74,7 @@ void FabricHelper::EnablePcapInternal(std::string prefix, ns3::Ptr<ns3::NetDevic
   auto port = ns3::DynamicCast<RoceNetDevice>(device);
   if (port == nullptr) return;  // of another model, on the same node
   const auto enabled =
-      port->EnablePcap(explicit_name ? prefix : prefix + "-" + port->GetFileName() + ".pcap", snap_length_);
+      port->EnablePcap(explicit_name ? prefix : fmt::format("{}-{}.pcap", prefix, port->GetFileName()), snap_length_);
   NS_ABORT_MSG_IF(!enabled, enabled.error().text());
 }
 

@@ -20,7 +20,7 @@ ns3::Ptr<ns3::Node> FabricNodes::node_of(std::uint64_t key, const std::string& n
   ns3::Ptr<ns3::Node>& node = nodes_[key];
   if (node != nullptr) return node;
   node = ns3::CreateObject<ns3::Node>();
-  give_name("/Names/" + name, node);
+  give_name(fmt::format("/Names/{}", name), node);
   return node;
 }
 
@@ -68,9 +68,9 @@ ns3::Ptr<RoceNetDevice> FabricNodes::GetDevice(LinkId link) {
     name[name.find('.')] = '/';  // host3.nic1.port0
   } else {
     const std::string link_name = topology_.name(link);
-    name += "/" + link_name.substr(link_name.find('>') + 1);
+    name = fmt::format("{}/{}", name, link_name.substr(link_name.find('>') + 1));
   }
-  give_name("/Names/" + name, device);
+  give_name(fmt::format("/Names/{}", name), device);
   GetDevice(LinkId{link.value ^ 1U});  // a channel has both its ends
   return device;
 }
