@@ -146,16 +146,28 @@ void print_parts(std::back_insert_iterator<std::string> to, const FabricSummary&
                  s.parts.all_priced ? "" : "  of the priced parts only");
 }
 
+void print_timed_failures(std::back_insert_iterator<std::string> to, const FabricSummary& s) {
+  fmt::format_to(to, "\n{} cable{} for a time; only the packet engine plays that\n", s.timed_failure_count,
+                 s.timed_failure_count == 1 ? " fails" : "s fail");
+  for (const std::string& line : s.timed_failures) fmt::format_to(to, "  {}\n", line);
+  if (s.timed_failure_count > s.timed_failures.size())
+    fmt::format_to(to, "  and {} more\n", s.timed_failure_count - s.timed_failures.size());
+}
+
 void print_failures(std::back_insert_iterator<std::string> to, const FabricSummary& s) {
   std::uint64_t all = 0;
   for (const CableTier& tier : s.cables) all += std::uint64_t{tier.dead} + tier.degraded;
-  if (all == 0) {
-    fmt::format_to(to, "\nno failures\n");
-    return;
-  }
+  if (s.timed_failure_count > 0) print_timed_failures(to, s);
+  if (all == 0 && s.timed_failure_count == 0) fmt::format_to(to, "\nno failures\n");
+  if (all == 0) return;
   fmt::format_to(to, "\n{} cable{} dead or degraded\n", all, all == 1 ? "" : "s");
   for (const std::string& line : s.failures) fmt::format_to(to, "  {}\n", line);
   if (all > s.failures.size()) fmt::format_to(to, "  and {} more; see --links or --cabling\n", all - s.failures.size());
+}
+
+std::string failure_text(const Topology& topology, std::uint32_t cable, double rate_factor) {
+  return topology.name(LinkId{2 * cable}) +
+         (rate_factor == 0 ? " dead" : fmt::format(" at {:.4g} % of its rate", 100 * rate_factor));
 }
 
 }  // namespace
@@ -170,10 +182,16 @@ Expected<FabricSummary> summarize(const Topology& topology) {
     if (d.rate_factor >= 1) continue;
     CableTier& tier = counter.cables[static_cast<int>(topology.tier(LinkId{2 * d.cable}))];
     ++(d.rate_factor == 0 ? tier.dead : tier.degraded);
-    if (out.failures.size() < kMaxNamedFailures)
-      out.failures.push_back(
-          topology.name(LinkId{2 * d.cable}) +
-          (d.rate_factor == 0 ? " dead" : fmt::format(" at {:.4g} % of its rate", 100 * d.rate_factor)));
+    if (out.failures.size() < kMaxNamedFailures) out.failures.push_back(failure_text(topology, d.cable, d.rate_factor));
+  }
+  const auto timed = resolve_timed_failures(topology);
+  if (!timed) return tl::unexpected(timed.error());
+  out.timed_failure_count = timed->size();
+  for (std::size_t i = 0; i < std::min(timed->size(), kMaxNamedFailures); ++i) {
+    const TimedDeviation& d = (*timed)[i];
+    out.timed_failures.push_back(fmt::format("{} from {}{}{}", failure_text(topology, d.cable, d.rate_factor),
+                                             to_text(d.at), d.until ? " until " + to_text(*d.until) : "",
+                                             d.period ? ", again every " + to_text(*d.period) : ""));
   }
   for (const NodeKind kind : kSwitchKinds)
     if (topology.switch_count(kind) > 0) out.switches.push_back(counter.tier(kind));
@@ -243,7 +261,8 @@ std::string summary_json(const Topology& topology, const FabricSummary& summary,
               {"all_priced", summary.parts.all_priced},
               {"bisection_bps", summary.parts.bisection.bits_per_second},
               {"full_bisection_bps", summary.parts.full_bisection.bits_per_second},
-              {"failures", summary.failures}};
+              {"failures", summary.failures},
+              {"timed_failures", summary.timed_failures}};
   if (wiring != nullptr)
     out["wiring"] = {
         {"problem_count", wiring->problem_count}, {"problems", wiring->problems}, {"notes", wiring->notes}};

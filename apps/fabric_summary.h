@@ -29,9 +29,11 @@ struct CableTier {
 };
 
 struct FabricSummary {
-  std::vector<SwitchTier> switches;   // leaf, spine, core: those that the fabric has
-  std::vector<CableTier> cables;      // scale-up, host, leaf-spine, spine-core: those that the fabric has
-  std::vector<std::string> failures;  // cables that are dead or degraded, at most kMaxNamedFailures
+  std::vector<SwitchTier> switches;         // leaf, spine, core: those that the fabric has
+  std::vector<CableTier> cables;            // scale-up, host, leaf-spine, spine-core: those that the fabric has
+  std::vector<std::string> failures;        // cables that are dead or degraded, at most kMaxNamedFailures
+  std::vector<std::string> timed_failures;  // cables that fail for a time, likewise
+  std::size_t timed_failure_count = 0;
   PartsList parts;
 };
 inline constexpr std::size_t kMaxNamedFailures = 20;

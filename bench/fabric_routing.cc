@@ -1,8 +1,11 @@
-// Time of one route on the million-GPU rail fabric, by routing kind, healthy and with failed links.
+// Time of one route on the million-GPU rail fabric, by routing kind, healthy and with failed links; and of one switch's
+// forwarding of one packet, on the same fabric and on one of 1,024 GPUs.
 #include <benchmark/benchmark.h>
 
 #include "tests/support/specs.h"
 #include "topologies/build.h"
+#include "topologies/forwarding.h"
+#include "topologies/hash.h"
 #include "topologies/routing.h"
 
 namespace weft {
@@ -49,6 +52,49 @@ BENCHMARK_CAPTURE(route_one, adaptive, RoutingKind::kAdaptive, kHealthy);
 BENCHMARK_CAPTURE(route_one, spray, RoutingKind::kSpray, kHealthy);
 BENCHMARK_CAPTURE(route_one, spray_few_failures, RoutingKind::kSpray, kFew);
 BENCHMARK_CAPTURE(route_one, spray_many_failures, RoutingKind::kSpray, kMany);
+
+// A packet's arrival at a switch, at every hop of paths between random ports.
+struct Arrival {
+  LinkId link;
+  PortId to;
+  std::uint64_t digest = 0;
+};
+std::vector<Arrival> arrivals(const Topology& topology, const Forwarding& forwarding) {
+  constexpr std::size_t kArrivals = 4'096;
+  std::vector<Arrival> out;
+  std::vector<LinkId> path;
+  for (std::uint64_t i = 0; out.size() < kArrivals; ++i) {
+    const std::uint64_t digest = mix64(i + kGolden);
+    const PortId from{static_cast<std::uint32_t>(digest >> 32) % topology.port_count()};
+    const PortId to{static_cast<std::uint32_t>(digest) % topology.port_count()};
+    path.clear();
+    if (!forwarding.path(from, to, digest, path)) continue;
+    for (std::size_t hop = 0; hop + 1 < path.size(); ++hop) out.push_back({path[hop], to, digest});
+  }
+  return out;
+}
+
+void forward_one(benchmark::State& state, const FabricSpec& spec, bool hash) {
+  const auto topology = build_topology(spec);
+  if (!topology) return state.SkipWithError(topology.error().text().c_str());
+  const auto forwarding = Forwarding::create(**topology, 1);
+  if (!forwarding) return state.SkipWithError(forwarding.error().text().c_str());
+  const std::vector<Arrival> packets = arrivals(**topology, **forwarding);
+  std::size_t i = 0;
+  for (auto _ : state) {
+    const Arrival& packet = packets[i];
+    i = i + 1 == packets.size() ? 0 : i + 1;
+    const NextHops hops = (*forwarding)->next_hops(packet.link, packet.to);
+    benchmark::DoNotOptimize(hops.link(0));
+    if (hash) benchmark::DoNotOptimize((*forwarding)->hashed_choice(hops, packet.digest));
+  }
+}
+
+BENCHMARK_CAPTURE(forward_one, next_hops_1024, testing::fat_tree(1024, 16, 3), false);
+BENCHMARK_CAPTURE(forward_one, next_hops_and_choice_1024, testing::fat_tree(1024, 16, 3), true);
+BENCHMARK_CAPTURE(forward_one, next_hops, fabric(RoutingKind::kEcmp, kHealthy), false);
+BENCHMARK_CAPTURE(forward_one, next_hops_and_choice, fabric(RoutingKind::kEcmp, kHealthy), true);
+BENCHMARK_CAPTURE(forward_one, next_hops_and_choice_few_failures, fabric(RoutingKind::kEcmp, kFew), true);
 
 }  // namespace
 }  // namespace weft

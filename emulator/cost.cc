@@ -170,4 +170,19 @@ Operation price(const ScheduleCost& cost, Bytes size, CollectiveKind kind, std::
   return op;
 }
 
+std::vector<std::string> packet_engine_notes(const FabricSpec& spec) {
+  std::vector<std::string> notes;
+  if (const std::size_t timed = spec.timed_failures(); timed > 0)
+    notes.push_back(fmt::format("{} timed failure{} left out: only the packet engine plays {}", timed,
+                                timed == 1 ? " is" : "s are", timed == 1 ? "it" : "them"));
+  const RoutingSpec& routing = spec.routing;
+  if (routing.kind == RoutingKind::kFlowlet)
+    notes.emplace_back("flowlets stay on the path of their hash, as with ecmp: only the packet engine moves them");
+  if (routing.kind == RoutingKind::kAdaptive && routing.adaptive_unit == AdaptiveUnit::kPacket)
+    notes.emplace_back("adaptive routing places whole flows: only the packet engine places packets");
+  if (routing.kind == RoutingKind::kSpray && routing.spray_paths > 0)
+    notes.emplace_back("spray goes over all equal paths: only the packet engine keeps to spray_paths");
+  return notes;
+}
+
 }  // namespace weft

@@ -9,6 +9,7 @@
 #include "emulator/calibration.h"
 #include "fabric/measurement.h"
 #include "fabric/schedule.h"
+#include "fabric/spec.h"
 
 namespace weft {
 
@@ -54,5 +55,8 @@ struct ScheduleCost {
 // a chain or tree of depth d adds d / c of its data time to fill.
 [[nodiscard]] Operation price(const ScheduleCost& cost, Bytes size, CollectiveKind kind, std::uint32_t ranks,
                               const Constants& constants);
+
+// What of `spec` neither of the two plays and the packet engine would: notes for Measurement.
+[[nodiscard]] std::vector<std::string> packet_engine_notes(const FabricSpec& spec);
 
 }  // namespace weft

@@ -2,6 +2,7 @@
 // Defaults are real products' values; the source stands beside each.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -103,13 +104,15 @@ struct SwitchSpec {
   Bytes buffer{64'000'000};  // shared
   EcnSpec ecn;
   bool pfc = true;
-  // Dynamic thresholds (A. Choudhury, E. Hahne, 1998): a queue may take alpha x what is free of the shared buffer.
-  // 1/8 for lossless ingress counters, 1 for lossy egress queues: SONiC's default buffer profiles (dynamic_th -3 and
-  // 0).
+  std::string lossless_priorities = "3";  // under PFC, "3" or "3,4"; fabric/priorities.h reads it
+  // Dynamic thresholds (A. Choudhury, E. Hahne, 1998): a queue may take alpha x what is free of the shared buffer,
+  // alpha = 2^dynamic_th. SONiC's buffer profiles: lossless ingress counters have -3 (1/8: pg_lossless_40000_5m) to 0
+  // (1: all of the Tomahawk 5 Arista 7060X6), lossy egress queues 0 (egress_lossy_profile).
   double alpha_ingress = 0.125, alpha_egress = 1.0;
   std::optional<Bytes> xoff;  // pause threshold of a port and priority; absent: alpha_ingress x free
-  Bytes xon_offset{18'432};   // resumes this far below the threshold (SONiC pg_lossless xon_offset, rounded to cells)
-  std::optional<Bytes> headroom;  // of a port and lossless priority; absent: what its link's rate and length need
+  Bytes xon_offset{3'556};    // resumes this far below the threshold: 14 cells of 254 B, SONiC's pg_profile_lookup.ini
+                              // of the 7060X6 at 400G (2,288 in those of older chips)
+  std::optional<Bytes> headroom;  // of a port and lossless priority; absent: pfc_headroom() of its link (fabric/pfc.h)
   QueueScheduling scheduling = QueueScheduling::kStrict;
   std::string weights;      // DWRR: "3=4,5=1", priority=weight; priorities not named have weight 1
   bool cut_through = true;  // a packet leaves before its tail is in, where rates allow
@@ -142,7 +145,8 @@ struct RoutingSpec {
   // Packet engine. Fluid: flowlet is ecmp, adaptive places whole flows.
   std::uint32_t spray_paths = 0;  // spray over this many hashed paths of each QP; 0: any next hop at every switch
   AdaptiveUnit adaptive_unit = AdaptiveUnit::kFlow;
-  Duration flowlet_gap = Duration::us(50);     // idle time after which a flow may move (LetFlow, NSDI'17: 50-500 us)
+  Duration flowlet_gap = Duration::us(50);  // idle time after which a flow may move; what public ns-3 code of LetFlow
+                                            // (NSDI'17) defaults to; CONGA's (SIGCOMM'14) has 500 us
   Duration convergence = Duration::us(1'000);  // from a link's death to its removal from groups (assumed: BFD class)
   bool operator==(const RoutingSpec&) const = default;
 };
@@ -152,14 +156,13 @@ enum class CongestionControl : std::uint8_t { kDcqcn, kHpcc, kSwift, kTimely, kD
 enum class LossRecovery : std::uint8_t { kGoBackN, kSelectiveRepeat };
 enum class CnpLimit : std::uint8_t { kQp, kPort };
 
-// DCQCN (SIGCOMM'15) as a ConnectX has it; its own names, and the values that one shows (oracles.md of the project's
-// validation data, copied to tests/validation).
+// DCQCN (SIGCOMM'15) as a ConnectX has it: NVIDIA's names and defaults ("DCQCN CC Parameters" of the DOCA
+// documentation; mlxconfig shows the same of a NIC).
 struct DcqcnSpec {
   Duration rpg_time_reset = Duration::us(300);  // without CNP, between rate increases
-  // Sent, between rate increases; 0: never. mlxconfig's help: "Given in Bytes (0=DISABLED)", and so NVIDIA's FreeBSD
-  // driver (mlx5_ib, rp_byte_reset) and IEEE 802.1Qau. The same help once gave a default of 150, and 802.1Qau's is
-  // 150,000: firmware may count in KB; no text of the vendor's says so.
-  Bytes rpg_byte_reset{32'767};
+  // Sent, between rate increases. The register is 15 bits wide and holds 32,767. mlxconfig's help has it "given in
+  // Bytes"; google/isekai's model, with the same defaults, counts it in 64 B. Taken here: 8 packets would be no period.
+  Bytes rpg_byte_reset{32'767 * 64};
   std::uint32_t rpg_threshold = 1;  // F: fast recovery steps
   Rate rpg_ai_rate{5'000'000}, rpg_hai_rate{50'000'000};
   double rpg_min_dec_fac = 0.5;  // one CNP leaves at least this share of the rate
@@ -169,7 +172,7 @@ struct DcqcnSpec {
   Duration rate_reduce_monitor_period = Duration::us(4);
   Duration min_time_between_cnps = Duration::us(4);
   CnpLimit cnp_limit = CnpLimit::kQp;
-  double initial_alpha = 1;
+  double initial_alpha = 1;  // the paper's; a ConnectX has 1023/1024
   bool clamp_tgt_rate = false;
   bool clamp_tgt_rate_after_time_inc = true;
   bool operator==(const DcqcnSpec&) const = default;
@@ -208,9 +211,10 @@ struct DctcpSpec {
   double initial_window_packets = 10;
   bool operator==(const DctcpSpec&) const = default;
 };
-// NSCC of the UEC specification 1.0 (section 3.6.13), its profile's values.
+// NSCC of the UEC specification 1.0 (section 3.6.13), its recommended values. With MTUs m, a = BDP / (100 Gbps x 12 us)
+// and b = target / 12 us: alpha is in m a b / target, eta in m a, fast_increase_scale in a.
 struct NsccSpec {
-  std::optional<Duration> target_queuing_delay;  // absent: a round trip, or 0.75 of it where switches trim
+  std::optional<Duration> target_queuing_delay;  // absent: 0.75 of the network's round trip with trimming, 1 without
   double max_window_bdps = 1.5;
   double alpha = 4, fast_increase_scale = 0.25, gamma = 0.8, eta = 0.15;
   bool operator==(const NsccSpec&) const = default;
@@ -235,9 +239,10 @@ struct TransportSpec {
   // (max_window_bdps x) say themselves; else 1.5 x rate x round trip.
   std::optional<Bytes> window;
   LossRecovery recovery = LossRecovery::kGoBackN;
-  std::uint32_t ack_every = 16;                               // packets of one ACK; the last of a message is always
-  Duration retransmit_timeout = Duration::ns(4'096LL << 14);  // 4.096 us x 2^14: perftest's default, IBTA 9.7.6.1.3
-  std::uint32_t retry_count = 7;                              // IBTA: 3 bits; NCCL_IB_RETRY_CNT 7
+  std::uint32_t ack_every = 16;  // packets of one ACK; the last of a message is always (assumed)
+  // 4.096 us x 2^14 (IBTA 9.7.6.1.3): perftest's DEF_QP_TIME. NCCL_IB_TIMEOUT is 20 (before NCCL 2.23: 18, 14), 4.3 s.
+  Duration retransmit_timeout = Duration::ns(4'096LL << 14);
+  std::uint32_t retry_count = 7;  // IBTA: 3 bits; perftest and NCCL_IB_RETRY_CNT: 7
   std::uint32_t data_priority = 3, ack_priority = 3, cnp_priority = 6;  // customary: DSCP 26 and 48
   bool operator==(const TransportSpec&) const = default;
 };
@@ -284,6 +289,12 @@ struct FabricSpec {
 
   bool operator==(const FabricSpec&) const = default;
   [[nodiscard]] std::uint32_t gpu_count() const { return hosts.count * hosts.gpus; }
+  // Lines of `failures` that are not in force from the start: only the packet engine plays them.
+  [[nodiscard]] std::size_t timed_failures() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(failures, [](const FailureSpec& f) { return f.at.has_value(); }));
+  }
+  [[nodiscard]] bool failing_from_start() const { return failures.size() > timed_failures(); }
   [[nodiscard]] Rate port_rate() const { return Rate{hosts.nic_rate.bits_per_second / hosts.ports_per_nic}; }
 };
 

@@ -27,7 +27,7 @@ if(Python3_FOUND)
            same_seed_same_bytes_with_any_threads batched_runs_are_the_same_bytes_too another_seed_collides_elsewhere
            reader_that_goes_away_is_no_error help_and_version_go_to_stdout locale_changes_nothing)
   weft_cli(description Description cli counts_per_tier bisection_and_oversubscription parts_have_sums
-           failures_in_force links_by_name unknown_link_gets_the_nearest_name cabling_plan_has_a_line_a_cable
+           failures_in_force timed_failures links_by_name unknown_link_gets_the_nearest_name cabling_plan_has_a_line_a_cable
            drawings_can_be_read several_results_at_once check_of_the_design check_of_the_floor
            documentation_lists_every_option)
   weft_cli(interruption Interruption heavy signal_ends_a_long_run_within_two_seconds finished_sizes_are_printed

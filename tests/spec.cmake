@@ -1,4 +1,4 @@
-weft_test(spec SOURCES unit/spec_yaml_test.cc unit/spec_error_test.cc unit/spec_docs_test.cc
+weft_test(spec SOURCES unit/spec_yaml_test.cc unit/spec_error_test.cc unit/spec_docs_test.cc unit/spec_packet_test.cc
           property/spec_property_test.cc fuzz/spec_replay_test.cc LIBS weft::topologies)
 
 # Exit code 77: the machine lacks python3-jsonschema or python3-yaml; the output says so.

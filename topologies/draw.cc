@@ -45,7 +45,7 @@ Expected<Picture> picture_of(const Topology& t) {
     for (std::uint32_t i = 0; i < t.switch_count(kind); ++i) p.names[tier].push_back(t.name(NodeRef{kind, i}));
   }
   // Degraded is below what another cable of the tier runs at; only a spec with failures can have any.
-  const bool deviates = !t.spec().failures.empty();
+  const bool deviates = t.spec().failing_from_start();
   std::int64_t fastest[4]{};
   for (std::uint32_t l = t.first_host_link(); l < t.link_count() && deviates; l += 2) {
     auto& f = fastest[static_cast<int>(t.tier(LinkId{l}))];

@@ -207,11 +207,34 @@ double Deviations::rate_factor(std::uint32_t cable) const {
 }
 
 Expected<Deviations> resolve_failures(const Topology& topology) {
-  Resolver resolver(topology);
+  Resolver resolver(topology), checked_only(topology);
   for (const FailureSpec& failure : topology.spec().failures) {
-    if (auto added = resolver.add(failure); !added) return tl::unexpected(std::move(added.error()));
+    auto added = (failure.at ? checked_only : resolver).add(failure);
+    if (!added) return tl::unexpected(std::move(added.error()));
   }
   return resolver.finish();
+}
+
+Expected<std::vector<TimedDeviation>> resolve_timed_failures(const Topology& topology) {
+  const std::vector<FailureSpec>& failures = topology.spec().failures;
+  const auto same_times = [](const FailureSpec& a, const FailureSpec& b) {
+    return a.at == b.at && a.until == b.until && a.period == b.period;
+  };
+  std::vector<TimedDeviation> out;
+  for (std::size_t i = 0; i < failures.size();) {
+    const FailureSpec& first = failures[i];
+    Resolver resolver(topology);
+    for (; i < failures.size() && same_times(failures[i], first); ++i) {
+      if (!first.at) continue;
+      if (auto added = resolver.add(failures[i]); !added) return tl::unexpected(std::move(added.error()));
+    }
+    if (!first.at) continue;
+    const auto deviations = resolver.finish();
+    if (!deviations) return tl::unexpected(deviations.error());
+    for (const CableDeviation& d : deviations->sorted())
+      out.push_back({d.cable, d.rate_factor, *first.at, first.until, first.period});
+  }
+  return out;
 }
 
 std::string nearest_name(const Topology& topology, std::string_view text) {

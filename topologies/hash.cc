@@ -27,16 +27,4 @@ SwitchHash::SwitchHash(const RoutingSpec& routing, std::uint64_t run_seed)
     : base_(mix64(mix64(routing.seed + kGolden) ^ (run_seed * kGolden))),
       per_switch_(routing.hash_seed == HashSeed::kPerSwitch) {}
 
-std::uint16_t udp_source_port_from_flow_label(std::uint32_t flow_label) {
-  const std::uint32_t folded = (flow_label & 0x3FFFU) ^ ((flow_label & 0xFC000U) >> 14);
-  return static_cast<std::uint16_t>(folded | 0xC000U);
-}
-
-std::uint16_t udp_source_port(std::uint32_t local_qpn, std::uint32_t remote_qpn) {
-  std::uint64_t v = std::uint64_t{local_qpn} * remote_qpn;
-  v ^= v >> 20;
-  v ^= v >> 40;
-  return udp_source_port_from_flow_label(static_cast<std::uint32_t>(v & 0xFFFFFU));
-}
-
 }  // namespace weft

@@ -5,6 +5,7 @@
 
 #include "fabric/ids.h"
 #include "fabric/spec.h"
+#include "fabric/wire/network_headers.h"
 
 namespace weft {
 
@@ -24,8 +25,8 @@ inline constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15ULL;
 [[nodiscard]] std::uint32_t queue_pair_number(std::uint64_t seed, GpuId owner, GpuId peer, std::uint32_t channel,
                                               std::uint32_t qp);
 
-inline constexpr std::uint16_t kRoceV2Port = 4791;  // IANA
-inline constexpr std::uint8_t kProtocolUdp = 17;
+using wire::kProtocolUdp;
+using wire::kRoceV2Port;
 inline constexpr std::uint32_t kMaxAddresses = 1U << 24;  // of 10.0.0.0/8
 
 struct FiveTuple {

@@ -7,6 +7,7 @@
 
 #include "fabric/schedule.h"
 #include "fabric/topology.h"
+#include "fabric/wire/network_headers.h"
 
 namespace weft {
 
@@ -54,8 +55,11 @@ class Router {
   [[nodiscard]] virtual bool route(const Connection& connection, Via via, std::uint32_t qp, Route& out) = 0;
 };
 
-// RoCEv2 UDP source port as rdma-core computes it from the two QP numbers (flow label 0): oracles.md.
-[[nodiscard]] std::uint16_t udp_source_port(std::uint32_t local_qpn, std::uint32_t remote_qpn);
-[[nodiscard]] std::uint16_t udp_source_port_from_flow_label(std::uint32_t flow_label);
+// Errors: kInput where NIC ports outnumber the addresses that switches hash.
+[[nodiscard]] Expected<void> check_addresses(const Topology& topology);
+
+// RoCEv2 UDP source port of a connection: what ECMP hashes.
+using wire::udp_source_port;
+using wire::udp_source_port_from_flow_label;
 
 }  // namespace weft

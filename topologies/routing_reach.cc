@@ -2,15 +2,8 @@
 
 namespace weft {
 
-CableSet dead_cables(const ClosTopology& topology) {
-  CableSet dead;
-  for (const auto& deviation : topology.deviating_cables()) {
-    if (deviation.rate_factor == 0) dead.insert(deviation.cable);
-  }
-  return dead;
-}
-
-ClosReach::ClosReach(const ClosTopology& topology) : topology_(&topology), shape_(topology.shape()) {
+ClosReach::ClosReach(const ClosTopology& topology)
+    : topology_(&topology), shape_(topology.shape()), leaves_(shape_.leaves()) {
   leaf_of_port_.reserve(topology.port_count());
   for (std::uint32_t p = 0; p < topology.port_count(); ++p) {
     const Attachment at = topology.attachment(PortId{p});
@@ -21,28 +14,30 @@ ClosReach::ClosReach(const ClosTopology& topology) : topology_(&topology), shape
       place_of_leaf_.push_back({plane, leaf, shape_.tiers >= 2 ? shape_.block_of_leaf(leaf) : leaf});
     }
   }
-  find_dead();
+  for (const auto& deviation : topology.deviating_cables()) {
+    if (deviation.rate_factor == 0) set_cable(deviation.cable, false);
+  }
 }
 
-void ClosReach::find_dead() {
-  const ClosTopology& topology = *topology_;
-  const std::uint32_t first_leaf_spine = topology.leaf_spine_cable(0, 0, 0);
-  const std::uint32_t first_spine_core = topology.spine_core_cable(0, 0, 0);
-  for (const auto& deviation : topology.deviating_cables()) {
-    if (deviation.rate_factor > 0) continue;
-    if (!any_dead_) {
-      any_dead_ = true;
-      leaf_flags_.resize(std::size_t{shape_.planes} * shape_.leaves());
-      block_flags_.resize(std::size_t{shape_.planes} * shape_.blocks);
-    }
-    dead_.insert(deviation.cable);
-    if (deviation.cable < first_leaf_spine) continue;
-    if (shape_.tiers < 3 || deviation.cable < first_spine_core) {
-      leaf_flags_[(deviation.cable - first_leaf_spine) / shape_.leaf_up()] = true;
-    } else {
-      block_flags_[(deviation.cable - first_spine_core) / (shape_.spine_up() * shape_.spines)] = true;
-    }
+void ClosReach::set_cable(std::uint32_t cable, bool alive) {
+  if (!alive && dead_of_leaf_.empty()) {
+    dead_of_leaf_.resize(std::size_t{shape_.planes} * leaves_);
+    dead_of_block_.resize(std::size_t{shape_.planes} * shape_.blocks);
   }
+  if (!(alive ? dead_.erase(cable) : dead_.insert(cable))) return;
+  if (std::uint32_t* const count = dead_count_of(cable)) {
+    alive ? --*count : ++*count;
+  }
+}
+
+std::uint32_t* ClosReach::dead_count_of(std::uint32_t cable) {
+  const std::uint32_t first_leaf_spine = topology_->leaf_spine_cable(0, 0, 0);
+  const std::uint32_t first_spine_core = topology_->spine_core_cable(0, 0, 0);
+  if (cable < first_leaf_spine) return nullptr;
+  if (shape_.tiers < 3 || cable < first_spine_core) {
+    return &dead_of_leaf_[(cable - first_leaf_spine) / shape_.leaf_up()];
+  }
+  return &dead_of_block_[(cable - first_spine_core) / (shape_.spine_up() * shape_.spines)];
 }
 
 bool ClosReach::joined(const Place& a, const Place& b) const {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "topologies/clos.h"
-#include "topologies/routing_endpoints.h"
+#include "topologies/reachability.h"
 
 namespace weft {
 
@@ -14,33 +14,39 @@ namespace weft {
 [[nodiscard]] inline std::uint32_t quotient(std::uint32_t a, std::uint32_t b) { return b == 1 ? a : a / b; }
 [[nodiscard]] inline std::uint32_t remainder(std::uint32_t a, std::uint32_t b) { return b == 1 ? 0 : a % b; }
 
-// Exact under any failures, and constant time where a leaf or block has none: each has a flag.
+// Exact under any failures, and constant time where a leaf or block has none: each counts its dead cables.
 // Planes are independent; leaf, block and spine count within the plane, `lane` is a spine's index within its block.
-class ClosReach {
+class ClosReach final : public Reachability {
  public:
+  // With the cables dead whose rate is 0.
   explicit ClosReach(const ClosTopology& topology);
+
+  [[nodiscard]] bool joined(PortId from, PortId to) const override { return joined(place(from), place(to)); }
+  [[nodiscard]] bool aligned(PortId from, PortId to) const override {
+    return topology_->rail_of(from) == topology_->rail_of(to) && place(from).plane == place(to).plane;
+  }
+  [[nodiscard]] bool reachable(PortId from, PortId to) const override { return reachable(place(from), place(to)); }
+  void set_cable(std::uint32_t cable, bool alive) override;
 
   struct Place {
     std::uint32_t plane = 0, leaf = 0, block = 0;
   };
-  [[nodiscard]] Place place(PortId port) const {
-    const std::uint32_t leaf = leaf_of_port_[port.value];
-    return place_of_leaf_[leaf];
+  [[nodiscard]] const Place& place(PortId port) const { return place_of_leaf_[leaf_of_port_[port.value]]; }
+  [[nodiscard]] const Place& place_of_leaf(std::uint32_t leaf_over_planes) const {
+    return place_of_leaf_[leaf_over_planes];
   }
   [[nodiscard]] bool joined(const Place& a, const Place& b) const;
 
-  [[nodiscard]] bool alive(std::uint32_t cable) const { return !dead_.contains(cable); }
-  [[nodiscard]] const CableSet& dead() const { return dead_; }
   [[nodiscard]] bool leaf_suspect(const Place& at) const {
-    return any_dead_ && leaf_flags_[at.plane * shape_.leaves() + at.leaf];
+    return !dead_.empty() && dead_of_leaf_[at.plane * leaves_ + at.leaf] > 0;
   }
   [[nodiscard]] bool block_suspect(const Place& at) const {
-    return any_dead_ && block_flags_[at.plane * shape_.blocks + at.block];
+    return !dead_.empty() && dead_of_block_[at.plane * shape_.blocks + at.block] > 0;
   }
   // Can a switch on the way from one leaf to the other have lost a next hop?
   [[nodiscard]] bool path_suspect(const Place& from, const Place& to) const {
-    return any_dead_ && (leaf_suspect(from) || leaf_suspect(to) ||
-                         (from.block != to.block && (block_suspect(from) || block_suspect(to))));
+    return !dead_.empty() && (leaf_suspect(from) || leaf_suspect(to) ||
+                              (from.block != to.block && (block_suspect(from) || block_suspect(to))));
   }
 
   // Live parallel links, out of trunk and core_trunk.
@@ -62,20 +68,17 @@ class ClosReach {
   }
 
  private:
-  void find_dead();
+  [[nodiscard]] std::uint32_t* dead_count_of(std::uint32_t cable);
 
   const ClosTopology* topology_;
   ClosShape shape_;
+  std::uint32_t leaves_;  // per plane
   // Tables in place of some twenty divisions a route; four bytes a port.
   std::vector<std::uint32_t> leaf_of_port_;  // over all planes
   std::vector<Place> place_of_leaf_;
-  CableSet dead_;
-  bool any_dead_ = false;
-  std::vector<bool> leaf_flags_;   // plane * leaves + leaf: a dead link towards the spines
-  std::vector<bool> block_flags_;  // plane * blocks + block: a dead link between its spines and the core
+  // Empty until a cable dies.
+  std::vector<std::uint32_t> dead_of_leaf_;   // plane * leaves + leaf: its dead cables towards the spines
+  std::vector<std::uint32_t> dead_of_block_;  // plane * blocks + block: dead cables between its spines and the core
 };
-
-// Cables with rate 0, host and scale-up ones included.
-[[nodiscard]] CableSet dead_cables(const ClosTopology& topology);
 
 }  // namespace weft

@@ -21,7 +21,7 @@ Expected<std::unique_ptr<Router>> SprayRouter::create(const ClosTopology& topolo
 }
 
 SprayRouter::SprayRouter(const ClosTopology& topology, std::uint64_t seed)
-    : EndpointRouter(topology, seed, dead_cables(topology)),
+    : EndpointRouter(topology, reach_, seed),
       reach_(topology),
       shape_(topology.shape()),
       delays_(topology),
@@ -91,16 +91,6 @@ std::uint64_t SprayRouter::lay_out_slots() {
   first_block_pool_ = static_cast<std::uint32_t>(first_block);
   resources_ = static_cast<std::uint32_t>(first_block + block_pools);
   return first_block + block_pools;
-}
-
-bool SprayRouter::joined(PortId from, PortId to) const { return reach_.joined(reach_.place(from), reach_.place(to)); }
-
-bool SprayRouter::aligned(PortId from, PortId to) const {
-  return topology().rail_of(from) == topology().rail_of(to) && reach_.place(from).plane == reach_.place(to).plane;
-}
-
-bool SprayRouter::reachable(PortId from, PortId to) const {
-  return reach_.reachable(reach_.place(from), reach_.place(to));
 }
 
 std::uint32_t SprayRouter::live_next_hops(const Place& from, const Place& to) const {

@@ -32,9 +32,6 @@ class SprayRouter final : public EndpointRouter {
   [[nodiscard]] LinkId pool_link(std::uint32_t resource, std::uint32_t i) const override;
 
  protected:
-  [[nodiscard]] bool joined(PortId from, PortId to) const override;
-  [[nodiscard]] bool aligned(PortId from, PortId to) const override;
-  [[nodiscard]] bool reachable(PortId from, PortId to) const override;
   [[nodiscard]] bool network(const Flow& flow, Route& out) override;
 
  private:

@@ -14,95 +14,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "fabric/spec.h"
+#include "topologies/spec_choices.h"
+#include "topologies/spec_fields_transport.h"
 
 namespace weft {
-
-struct Field {
-  std::string_view key;
-  std::string_view doc;
-  double minimum = 0, maximum = 0;  // of numbers; quantities have bounds by type
-  bool required = false;
-  std::string_view derived_default = {};  // in words, where the default depends on other fields
-};
-
-// Addresses are 10.0.0.0/8: 2^24 of them, one a port.
-inline constexpr std::uint32_t kMaxEndpoints = 1U << 24;
-inline constexpr std::uint32_t kMaxRadix = 4096;
-inline constexpr Rate kMaxRate{1'000'000'000'000'000};       // 1 Pbps: ten times the largest switch of today
-inline constexpr Bytes kMaxBuffer{1'000'000'000'000};        // 1 TB
-inline constexpr Duration kMaxLatency{1'000'000'000'000};    // 1 s
-inline constexpr std::int64_t kPicosecondsPerMetre = 5'000;  // light in fibre, index 1.5
-
-template <typename E>
-struct Choices;
-template <>
-struct Choices<TopologyKind> {
-  static constexpr std::array kAll{
-      std::pair{"fat_tree", TopologyKind::kFatTree},   std::pair{"rail_optimized", TopologyKind::kRailOptimized},
-      std::pair{"rail_only", TopologyKind::kRailOnly}, std::pair{"multi_plane", TopologyKind::kMultiPlane},
-      std::pair{"dual_tor", TopologyKind::kDualTor},   std::pair{"explicit", TopologyKind::kExplicit}};
-};
-template <>
-struct Choices<RailJoin> {
-  static constexpr std::array kAll{std::pair{"spine", RailJoin::kSpine}, std::pair{"core", RailJoin::kCore},
-                                   std::pair{"never", RailJoin::kNever}};
-};
-template <>
-struct Choices<PlaneSplit> {
-  static constexpr std::array kAll{std::pair{"port", PlaneSplit::kPort}, std::pair{"nic", PlaneSplit::kNic}};
-};
-template <>
-struct Choices<NodeKind> {  // the kinds a user names; the others follow from hosts
-  static constexpr std::array kAll{std::pair{"leaf", NodeKind::kLeaf}, std::pair{"spine", NodeKind::kSpine},
-                                   std::pair{"core", NodeKind::kCore}};
-};
-template <>
-struct Choices<RoutingKind> {
-  static constexpr std::array kAll{std::pair{"ecmp", RoutingKind::kEcmp}, std::pair{"spray", RoutingKind::kSpray},
-                                   std::pair{"adaptive", RoutingKind::kAdaptive},
-                                   std::pair{"static", RoutingKind::kStatic}};
-};
-template <>
-struct Choices<HashSeed> {
-  static constexpr std::array kAll{std::pair{"per_switch", HashSeed::kPerSwitch},
-                                   std::pair{"shared", HashSeed::kShared}};
-};
-template <>
-struct Choices<CongestionControl> {
-  static constexpr std::array kAll{
-      std::pair{"dcqcn", CongestionControl::kDcqcn}, std::pair{"hpcc", CongestionControl::kHpcc},
-      std::pair{"swift", CongestionControl::kSwift}, std::pair{"timely", CongestionControl::kTimely},
-      std::pair{"dctcp", CongestionControl::kDctcp}, std::pair{"nscc", CongestionControl::kNscc},
-      std::pair{"none", CongestionControl::kNone}};
-};
-template <>
-struct Choices<TransportKind> {
-  static constexpr std::array kAll{std::pair{"roce", TransportKind::kRoce},
-                                   std::pair{"infiniband", TransportKind::kInfiniband},
-                                   std::pair{"efa", TransportKind::kEfa}};
-};
-template <>
-struct Choices<FailureTarget> {
-  static constexpr std::array kAll{std::pair{"link", FailureTarget::kLink},
-                                   std::pair{"switch", FailureTarget::kSwitch}};
-};
-template <>
-struct Choices<LinkTier> {
-  static constexpr std::array kAll{std::pair{"scale_up", LinkTier::kScaleUp}, std::pair{"host", LinkTier::kHost},
-                                   std::pair{"leaf_spine", LinkTier::kLeafSpine},
-                                   std::pair{"spine_core", LinkTier::kSpineCore}};
-};
-
-template <typename E>
-constexpr std::string_view choice_name(E value) {
-  for (const auto& [name, choice] : Choices<E>::kAll)
-    if (choice == value) return name;
-  return "?";
-}
 
 // What a GPU generation's scale-up domain gives where the file does not say. One direction, per GPU: half of the
 // bidirectional NVLink bandwidth of NVIDIA's datasheets (A100 600, H800 400, H100 and H200 900, B200 and GB200
@@ -134,6 +51,9 @@ void visit_hosts(Visitor& v, Hosts& h) {
   v.value(Field{"ports_per_nic", "ports of a NIC, each with nic_rate / ports_per_nic", 1, 64}, h.ports_per_nic);
   v.value(Field{"nic_rate", "rate of a whole NIC, one direction (ConnectX-7 datasheet)"}, h.nic_rate);
   v.value(Field{"rails", "NIC i is on rail i modulo rails; divides nics", 1, 1024, false, "nics"}, h.rails);
+  v.optional(Field{"pcie_rate", "packet engine: what the host bus moves for one NIC, one direction", 0, 0, false,
+                   "never the limit"},
+             h.pcie_rate);
   v.group(Field{"scale_up", "GPUs that reach one another without a NIC (NVLink)"}, [&] {
     auto& s = h.scale_up;
     v.value(Field{"domain_gpus", "consecutive GPUs of one domain: a part of a host, a host or several; 1: none", 1,
@@ -205,6 +125,37 @@ void visit_topology(Visitor& v, Topology& t) {
   });
 }
 
+// Read by the packet engine only.
+template <typename Visitor, typename Switch>
+void visit_queueing(Visitor& v, Switch& s) {
+  v.value(
+      Field{"lossless_priorities", "priorities under PFC, as \"3\" or \"3,4\" (3: customary for RoCE, as is 3 and 4)"},
+      s.lossless_priorities);
+  v.value(
+      Field{"alpha_ingress",
+            "dynamic threshold (Choudhury and Hahne, 1998) of a port's lossless priority: pauses above alpha x free "
+            "shared buffer (SONiC pg_lossless profiles: dynamic_th -3, 1/8, to 0, 1 of 400G ports)",
+            0.001, 1000},
+      s.alpha_ingress);
+  v.value(Field{"alpha_egress",
+                "dynamic threshold of a lossy egress queue: drops or trims above alpha x free shared buffer (SONiC "
+                "egress_lossy_profile: dynamic_th 0)",
+                0.001, 1000},
+          s.alpha_egress);
+  v.optional(Field{"xoff", "fixed pause threshold of a port and priority", 0, 0, false, "alpha_ingress x free"},
+             s.xoff);
+  v.value(Field{"xon_offset",
+                "resumes this far below the threshold (SONiC pg_lossless xon_offset of 400G ports: 14 cells of 254 B)"},
+          s.xon_offset);
+  v.optional(Field{"headroom", "kept for what arrives after a pause, of a port and lossless priority", 0, 0, false,
+                   "what the link's rate and length need, fabric/pfc.h"},
+             s.headroom);
+  v.value(Field{"scheduling", "of a port's priorities: highest first, or deficit weighted round robin"}, s.scheduling);
+  v.value(Field{"weights", "dwrr: priority=weight, as \"3=4,5=1\"; priorities not named have weight 1"}, s.weights);
+  v.value(Field{"cut_through", "a packet leaves before its tail is in, where rates allow"}, s.cut_through);
+  v.value(Field{"trimming", "what would be dropped loses its payload instead (UEC; NDP, SIGCOMM'17)"}, s.trimming);
+}
+
 template <typename Visitor, typename Switch>
 void visit_switch(Visitor& v, Switch& s) {
   v.value(Field{"model", "the chip, for readers"}, s.model);
@@ -227,6 +178,7 @@ void visit_switch(Visitor& v, Switch& s) {
     v.value(Field{"pmax", "mark probability at kmax (published HPCC set-up)", 0, 1}, s.ecn.pmax);
   });
   v.value(Field{"pfc", "priority flow control: lossless (IEEE 802.1Qbb)"}, s.pfc);
+  visit_queueing(v, s);
 }
 
 template <typename Visitor, typename Links>
@@ -235,6 +187,8 @@ void visit_links(Visitor& v, Links& l) {
     v.group(Field{key, doc}, [&] {
       v.optional(Field{"rate", "of one link", 0, 0, false, "the NIC port's rate"}, t.rate);
       v.delay(Field{"delay", "propagation, one direction (30 m of fibre at 5 ns/m)"}, t.delay);
+      v.value(Field{"bit_error_rate", "packet engine: after FEC (IEEE 802.3 asks for less than 1e-12)", 0, 0.001},
+              t.bit_error_rate);
     });
   };
   tier("host", "NIC port to leaf", l.host);
@@ -244,10 +198,12 @@ void visit_links(Visitor& v, Links& l) {
 
 template <typename Visitor, typename Routing>
 void visit_routing(Visitor& v, Routing& r) {
-  v.value(Field{"kind",
-                "ecmp: by hash; spray: each packet any equal path (what per-packet adaptive routing comes to); "
-                "adaptive: each flow takes its switch's least loaded port; static: D-mod-k"},
-          r.kind);
+  v.value(
+      Field{"kind",
+            "ecmp: by hash; spray: each packet any equal path (what per-packet adaptive routing comes to); "
+            "adaptive: each flow takes its switch's least loaded port; static: D-mod-k; flowlet: as ecmp, and after "
+            "a pause any equal path (packet engine only)"},
+      r.kind);
   v.group(Field{"hash", "what ECMP hashes"}, [&] {
     v.value(Field{"seed", "shared: every switch hashes alike, which polarizes"}, r.hash_seed);
     v.value(Field{"udp_source_port", "false: 3-tuple, all QPs of a pair take one path"}, r.hash_udp_source_port);
@@ -255,23 +211,17 @@ void visit_routing(Visitor& v, Routing& r) {
             r.resilient);
   });
   v.value(Field{"seed", "random seed; the switches' hash seeds derive from it"}, r.seed);
-}
-
-template <typename Visitor, typename Transport>
-void visit_transport(Visitor& v, Transport& t) {
-  v.value(Field{"kind", "with hosts.gpu picks the calibrated latency and protocol constants"}, t.kind);
-  v.value(Field{"mtu", "RoCE path MTU, bytes of payload: 256, 512, 1024, 2048 or 4096 (InfiniBand specification)", 256,
-                4096},
-          t.mtu);
-  v.value(Field{"header_bytes",
-                "on the wire beside the payload; RC WRITE: preamble and SFD 8, Ethernet 14, IPv4 20, UDP 8, BTH 12, "
-                "ICRC 4, FCS 4, gap 12",
-                0, 1024},
-          t.header_bytes);
   v.value(
-      Field{"qps_per_connection", "queue pairs of a connection (NCCL_IB_QPS_PER_CONNECTION, NCCL user guide)", 1, 1024},
-      t.qps_per_connection);
-  v.value(Field{"congestion_control", "of the packet engine (DCQCN: the default of RoCE NICs)"}, t.congestion_control);
+      Field{"spray_paths", "spray, packet engine: over this many hashed paths of each QP; 0: any next hop", 0, 65536},
+      r.spray_paths);
+  v.value(Field{"adaptive_unit", "adaptive, packet engine: what chooses its port anew"}, r.adaptive_unit);
+  v.value(
+      Field{"flowlet_gap",
+            "flowlet, packet engine: idle time after which a flow may move (public ns-3 LetFlow: 50us; CONGA: 500us)"},
+      r.flowlet_gap);
+  v.value(Field{"convergence",
+                "packet engine: from a link's death to its removal from ECMP groups (assumed: BFD or link-down class)"},
+          r.convergence);
 }
 
 template <typename Visitor, typename Failure>
@@ -283,6 +233,9 @@ void visit_failure(Visitor& v, Failure& f) {
   v.optional(Field{"count", "random parts: how many", 1, 1e9, false, "none"}, f.count);
   v.optional(Field{"fraction", "random parts: which share of the tier", 0, 1, false, "none"}, f.fraction);
   v.value(Field{"rate_factor", "what is left of the rate, both directions; 0: dead", 0, 1}, f.rate_factor);
+  v.optional(Field{"at", "packet engine: fails at this time", 0, 0, false, "from the start"}, f.at);
+  v.optional(Field{"until", "packet engine: works again from this time on", 0, 0, false, "never"}, f.until);
+  v.optional(Field{"period", "packet engine: fails again after each period, a flap", 0, 0, false, "once"}, f.period);
   v.value(Field{"seed", "random seed of this line"}, f.seed);
 }
 

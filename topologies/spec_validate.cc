@@ -8,6 +8,7 @@
 
 #include "topologies/spec_explicit.h"
 #include "topologies/spec_fields.h"
+#include "topologies/spec_validate_packet.h"
 
 namespace weft {
 namespace {
@@ -238,7 +239,7 @@ Fault find_failure_fault(const FailureSpec& f, const std::string& path) {
   if (f.rate_factor >= 1) {
     return SpecFault{path + ".rate_factor", "a failure that leaves the whole rate", {}, "give 0 (dead) to below 1"};
   }
-  return std::nullopt;
+  return find_failure_time_fault(f, path);
 }
 
 }  // namespace
@@ -253,6 +254,7 @@ std::optional<SpecFault> find_fault(const FabricSpec& spec) {
   if ((mtu & (mtu - 1)) != 0) {
     return SpecFault{"transport.mtu", "not a RoCE path MTU", {}, "give 256, 512, 1024, 2048 or 4096"};
   }
+  if (auto fault = find_packet_fault(spec)) return fault;
   for (std::size_t i = 0; i < spec.failures.size(); ++i)
     if (auto fault = find_failure_fault(spec.failures[i], fmt::format("failures.{}", i))) return fault;
   return std::nullopt;

@@ -350,6 +350,7 @@ Expected<Measurement> AnalyticBackend::run(const Topology& topology, const Sched
     m.operations.push_back(price(*cost, size, wanted->collective, wanted->group_size, constants_));
   }
   m.notes.push_back("closed form: equal paths are shared perfectly; --backend fluid routes and hashes every transfer");
+  for (std::string& note : packet_engine_notes(topology.spec())) m.notes.push_back(std::move(note));
   return m;
 }
 

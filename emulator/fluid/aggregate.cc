@@ -213,7 +213,8 @@ bool all_meet(const ClosTopology& topology) {
 // Counting stands for hashing only where the hash spreads well, and where no rank is cut off.
 Expected<void> check_countable(const ClosTopology& topology, const std::string& way_out) {
   const RoutingSpec& routing = topology.spec().routing;
-  if (routing.kind == RoutingKind::kEcmp && (routing.hash_seed == HashSeed::kShared || !routing.hash_udp_source_port))
+  const bool hashed = routing.kind == RoutingKind::kEcmp || routing.kind == RoutingKind::kFlowlet;
+  if (hashed && (routing.hash_seed == HashSeed::kShared || !routing.hash_udp_source_port))
     return input_error("an all_to_all of this size is added up by counting, which hides a polarized hash",
                        routing.hash_seed == HashSeed::kShared ? "hash.seed: shared" : "hash.udp_source_port: false",
                        way_out);

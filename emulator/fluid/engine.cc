@@ -35,7 +35,7 @@ void report_links(const Topology& topology, const SolvedSchedule& solved, const 
   m.max_mean_ratio = max_mean_ratio(topology, solved.flows);
   m.jain_index = solved.jain;
   m.counters = solved.counters;
-  m.notes = solved.notes;
+  m.notes.insert(m.notes.end(), solved.notes.begin(), solved.notes.end());
 }
 
 }  // namespace
@@ -48,6 +48,7 @@ Expected<Measurement> FluidBackend::run(const Topology& topology, const Schedule
   std::map<std::string, SolvedSchedule> solved;  // by algorithm
   Measurement m;
   m.provenance = {"fluid", std::string(kVersion), topology.spec().name, spec_digest(topology.spec()), options.seed, {}};
+  m.notes = packet_engine_notes(topology.spec());
   const SolvedSchedule* largest = nullptr;
   const Operation* largest_op = nullptr;
   m.operations.reserve(sizes.size());

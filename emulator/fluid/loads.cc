@@ -166,7 +166,7 @@ DataTime explain_time(const Topology& topology, const LinkPools& pools, const st
   // Ports of one NIC that carry unequal shares: the hash of the pair dealt them, or a port is dead.
   const double uneven_ports = std::max(0.0, healthy - whole);
   time.hash_collisions = std::max(0.0, seconds - pooled_live);
-  (topology.spec().failures.empty() ? time.hash_collisions : time.failures) += uneven_ports;
+  (topology.spec().failing_from_start() ? time.failures : time.hash_collisions) += uneven_ports;
   return time;
 }
 

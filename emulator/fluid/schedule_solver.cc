@@ -133,7 +133,7 @@ Expected<void> ScheduleSolver::solve_phase(const Phase& phase) {
     if (!step) return tl::unexpected(step.error());
     DataTime part = explain_time(topology_, pools_, step->bits, shares, step->seconds, tier);
     if (router_.weighted()) {  // nothing is hashed: an even split over uneven links is what is left
-      (topology_.spec().failures.empty() ? part.oversubscription : part.failures) += part.hash_collisions;
+      (topology_.spec().failing_from_start() ? part.failures : part.oversubscription) += part.hash_collisions;
       part.hash_collisions = 0;
     }
     accumulate(data, part, weight);

@@ -13,7 +13,7 @@ namespace weft::packet {
 /// One link of a bucket's chain. It is aligned to its size, so that the address of the next free slot alone tells when
 /// the chunk is full, and a bucket needs no counter.
 struct EventChunk {
-  static constexpr std::size_t kBytes = 256;
+  static constexpr std::size_t kBytes = 512;
   static constexpr std::size_t kEvents = (kBytes - sizeof(void*)) / sizeof(ns3::Scheduler::Event);
   static constexpr std::size_t kHeader = kBytes - kEvents * sizeof(ns3::Scheduler::Event);
 

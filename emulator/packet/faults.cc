@@ -81,7 +81,7 @@ void Network::reroute(std::uint32_t cable, bool alive) {
   };
   for (std::uint32_t index = 0; index < qps_.high_water(); ++index) {
     Qp& q = qps_[index];
-    if ((q.flags & kQpInUse) == 0 || (q.flags & kQpScaleUp) != 0) continue;
+    if ((q.flags & kQpInUse) == 0 || (q.flags & (kQpScaleUp | kQpExplicit)) != 0) continue;
     if (!alive && !crosses(path(q)) && !crosses(back_path(q))) continue;
     static_cast<void>(route_network(q));  // without a way it keeps the old one, and times out
   }

@@ -4,9 +4,11 @@
 
 #include <ns3/simulator-impl.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -79,12 +81,15 @@ struct QpRequest {
     kScaleUp,     // GPU to GPU through their domain's switch
     kToDomain,    // `from` to the domain's switch, which adds up (in-network reduction)
     kFromDomain,  // the domain's switch to `to` (multicast)
+    kExplicit,    // by `path` and `back_path`, link after link; stays there whatever fails
   };
   Leg leg = Leg::kNetwork;
-  Forwarding::Endpoints endpoints{};  // kNetwork
-  GpuId from, to;                     // the others
-  bool send = false;                  // SEND instead of WRITE: needs posted receives
-  std::uint8_t priority = 255;        // 255: the spec's data_priority
+  Forwarding::Endpoints endpoints{};    // kNetwork
+  GpuId from, to;                       // scale-up
+  std::vector<LinkId> path, back_path;  // kExplicit; the way back may be empty: acknowledged out of band
+  std::optional<Rate> rate_limit;       // of the payload, on top of congestion control
+  bool send = false;                    // SEND instead of WRITE: needs posted receives
+  std::uint8_t priority = 255;          // 255: the spec's data_priority
   std::uint32_t tag = 0;
 };
 
@@ -172,9 +177,13 @@ class Network {
   void build_dwrr(const PriorityWeights& weights);
   Expected<void> route_network(Qp& q);
   void route_scale_up(Qp& q, const QpRequest& request);
+  Expected<void> route_qp(Qp& q, const QpRequest& request);
   void set_path(std::array<std::uint32_t, kInlinePath>& path, std::uint8_t& hops, std::span<const std::uint32_t> links);
   [[nodiscard]] Ps one_way(std::span<const std::uint32_t> links, std::uint32_t bytes) const;
   [[nodiscard]] std::uint32_t injector_of(std::uint32_t link);
+  [[nodiscard]] double ps_per_byte_of(const Qp& q) const {
+    return std::max(q.control.ps_per_byte(), q.least_ps_per_byte);
+  }
   [[nodiscard]] const CongestionParams& params_of(const Qp& q) const {
     return (q.flags & kQpScaleUp) != 0 ? scale_up_control_ : network_control_;
   }
@@ -222,8 +231,8 @@ class Network {
 
   // multipath.cc: switches that choose for each packet
   [[nodiscard]] std::uint32_t choose_link(const Port& in, const Frame& f, Ps now);
-  [[nodiscard]] std::uint32_t any_live(const NextHops& hops, PortId to, std::uint64_t draw) const;
-  [[nodiscard]] std::uint32_t least_backlog(const NextHops& hops, PortId to, std::uint64_t draw, Ps now) const;
+  [[nodiscard]] std::uint32_t any_live(const NextHops& hops, std::uint64_t draw) const;
+  [[nodiscard]] std::uint32_t least_backlog(const NextHops& hops, std::uint64_t draw, Ps now) const;
   [[nodiscard]] Ps backlog(const Port& p, std::uint8_t priority, Ps now) const;
   [[nodiscard]] std::uint32_t flowlet(Qp& q, const Frame& f, const NextHops& hops, Ps now);
 

@@ -205,7 +205,7 @@ bool Network::place_flow(PortId from, PortId to, std::uint64_t digest, std::vect
     std::uint32_t c = static_cast<std::uint32_t>(digest % hops.choices);
     std::uint32_t best = kNone;
     for (std::uint32_t i = 0; i < hops.choices; ++i, c = c + 1 == hops.choices ? 0 : c + 1) {
-      if (hops.suspect && !forwarding_.alive(hops, c, to)) continue;
+      if (hops.suspect && !forwarding_.alive(hops, c)) continue;
       if (best == kNone || placed_[hops.link(c).value] < placed_[hops.link(best).value]) best = c;
     }
     if (best == kNone) return false;
@@ -252,25 +252,46 @@ void Network::route_scale_up(Qp& q, const QpRequest& request) {
   }
 }
 
+Expected<void> Network::route_qp(Qp& q, const QpRequest& request) {
+  using Leg = QpRequest::Leg;
+  if (request.leg == Leg::kExplicit) {
+    if (request.path.empty()) return input_error("a QP without a path", "", "give at least one link");
+    std::vector<std::uint32_t> links;
+    for (const LinkId link : request.path) links.push_back(link.value);
+    set_path(q.path, q.hops, links);
+    links.clear();
+    for (const LinkId link : request.back_path) links.push_back(link.value);
+    set_path(q.back_path, q.back_hops, links);
+    if (links.empty()) q.flags |= kQpDirectAck;
+    q.flags |= kQpExplicit;
+  } else if (request.leg == Leg::kNetwork) {
+    q.from_port = request.endpoints.from.value;
+    q.to_port = request.endpoints.to.value;
+    q.digest = request.endpoints.digest;
+    q.back_digest = forwarding_.reverse(request.endpoints).digest;
+    if (auto routed = route_network(q); !routed) return routed;
+    if (per_packet_) q.flags |= kQpPerPacket;
+  } else {
+    route_scale_up(q, request);
+    return {};
+  }
+  q.header_bytes = static_cast<std::uint16_t>(header_bytes_);
+  if (request.rate_limit) {
+    const double share = static_cast<double>(mtu_) / (mtu_ + q.header_bytes);
+    q.least_ps_per_byte = ps_per_byte(*request.rate_limit) * share;
+  }
+  if ((q.flags & kQpPerPacket) != 0 || spec_.transport.recovery == LossRecovery::kSelectiveRepeat) take_reorder(q);
+  return {};
+}
+
 Expected<std::uint32_t> Network::create_qp(const QpRequest& request) {
   const std::uint32_t index = qps_.take();
   Qp& q = *new (&qps_[index]) Qp;
   q.network = this;
   q.flags = kQpInUse;
-  const bool network = request.leg == QpRequest::Leg::kNetwork;
-  if (network) {
-    q.from_port = request.endpoints.from.value;
-    q.to_port = request.endpoints.to.value;
-    q.digest = request.endpoints.digest;
-    q.back_digest = forwarding_.reverse(request.endpoints).digest;
-    if (auto routed = route_network(q); !routed) {
-      qps_.give(index);
-      return tl::unexpected(routed.error());
-    }
-    if (per_packet_) q.flags |= kQpPerPacket;
-    q.header_bytes = static_cast<std::uint16_t>(header_bytes_);
-  } else {
-    route_scale_up(q, request);
+  if (auto routed = route_qp(q, request); !routed) {
+    qps_.give(index);
+    return tl::unexpected(routed.error());
   }
   if (request.send) q.flags |= kQpSend;
   q.priority = request.priority == 255 ? static_cast<std::uint8_t>(spec_.transport.data_priority) : request.priority;
@@ -279,7 +300,6 @@ Expected<std::uint32_t> Network::create_qp(const QpRequest& request) {
   const Ps there = one_way(path(q), mtu_ + q.header_bytes);
   q.base_rtt = q.back_hops == 0 ? 2 * there : there + one_way(back_path(q), header_bytes_);
   q.control.start(params_of(q), std::max<Ps>(q.base_rtt, 1));
-  if (network && (per_packet_ || spec_.transport.recovery == LossRecovery::kSelectiveRepeat)) take_reorder(q);
   if (spec_.transport.congestion_control == CongestionControlKind::kHpcc && last_hops_.size() <= index)
     last_hops_.resize(index + 1);
   if (spec_.routing.kind == RoutingKind::kFlowlet) {

@@ -106,7 +106,7 @@ std::uint32_t Network::pull(Injector& inj, Port& p, Ps start, std::uint8_t prior
   const CongestionParams& params = params_of(q);
   q.control.advance(params, start);
   if (q.sent_wire != 0) {
-    const Ps due = q.last_send + static_cast<Ps>(q.control.ps_per_byte() * q.sent_wire);
+    const Ps due = q.last_send + static_cast<Ps>(ps_per_byte_of(q) * q.sent_wire);
     if (due > std::max(start, p.free_at)) {
       q.next_send = due;
       make_ready(q, index, start);
@@ -118,7 +118,7 @@ std::uint32_t Network::pull(Injector& inj, Port& p, Ps start, std::uint8_t prior
   q.control.on_send(params, start, f.wire);
   q.last_send = start;
   q.sent_wire = f.wire;
-  q.next_send = start + static_cast<Ps>(q.control.ps_per_byte() * f.wire);
+  q.next_send = start + static_cast<Ps>(ps_per_byte_of(q) * f.wire);
   if (bus_ps_per_byte_ != 0 && (q.flags & kQpScaleUp) == 0)
     inj.bus_free_at = std::max(inj.bus_free_at, start) + static_cast<Ps>(bus_ps_per_byte_ * f.payload);
   const Ps leaves = start + p.serialization(f.wire);
@@ -201,11 +201,10 @@ void Network::on_timer(Qp& q) {
       fail(q, index);
       return;
     }
-    const std::uint32_t lost = (q.next_psn - q.first_unacked) * mtu_;
     q.next_psn = q.first_unacked;
     q.sacked = 0;
     if (q.reorder != kNone) reorders_[q.reorder].restart(q.first_unacked);
-    q.control.on_loss(params_of(q), {.now = t, .timeout = true, .lost_bytes = lost});
+    q.control.on_loss(params_of(q), {t, true, (q.highest_sent - q.first_unacked) * mtu_, 0});
     q.last_progress = t;
     kick(q, index, t);
   }
@@ -314,8 +313,11 @@ void Network::take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now) {
   } else if (f.psn >= q.first_unacked) {
     q.next_psn = q.first_unacked;  // go-back-N
   }
-  const std::uint64_t in_flight = std::uint64_t{q.next_psn - q.first_unacked} * mtu_;
-  q.control.on_loss(params_of(q), {.now = now, .lost_bytes = mtu_, .in_flight_bytes = in_flight});
+  const std::uint32_t lost = q.reorder != kNone ? static_cast<std::uint32_t>(reorders_[q.reorder].resend.size())
+                                                : q.highest_sent - q.first_unacked;
+  const std::uint32_t beyond = q.next_psn - q.first_unacked;
+  const std::uint64_t in_flight = beyond > q.sacked + lost ? std::uint64_t{beyond - q.sacked - lost} * mtu_ : 0;
+  q.control.on_loss(params_of(q), {now, false, lost * mtu_, in_flight});
   q.last_progress = now;
 }
 

@@ -26,6 +26,8 @@ inline constexpr std::uint16_t kQpRnrWait = 128;    // told that the receiver is
 inline constexpr std::uint16_t kQpPerPacket = 256;  // switches choose for each packet
 inline constexpr std::uint16_t kQpDirectAck = 512;  // ends in a switch (in-network reduction): acknowledged out of band
 
+inline constexpr std::uint16_t kQpExplicit = 1024;  // its path was given, and stays
+
 enum class Waiting : std::uint8_t { kNo, kInRing, kInHeap };
 
 // Its event is the retransmit timer. PSNs are 32 bits here and never wrap: 2^32 packets of 4 KiB are 17 TB a QP.
@@ -49,7 +51,8 @@ struct alignas(64) Qp final : ns3::EventImpl {
   std::uint32_t sacked = 0;                                           // packets beyond first_unacked that have arrived
   std::uint32_t message_packets = 1, base_psn = 0, base_message = 0;  // messages of one size follow one another
   std::uint64_t message_bytes = 0;
-  Ps next_send = 0;  // pacing: not before
+  double least_ps_per_byte = 0;  // a rate limit of its own; wire bytes
+  Ps next_send = 0;              // pacing: not before
   Ps last_send = 0;
   Ps last_progress = 0;
   Ps timer_at = kNever;

@@ -23,6 +23,8 @@ namespace weft::packet {
 /// time has come. Buckets are chains of chunks that are written and read in sequence: cache misses are few even with
 /// millions pending.
 ///
+/// Uids are unique among the events pending, as ns-3 gives them; an order of insertion is not asked of them.
+///
 /// Insert and RemoveNext take amortised constant time (one move a level, at most kLevels); PeekNext too, but the first
 /// one after the array has run empty reads a bucket through. Remove takes the time to search one bucket.
 class WheelScheduler : public ns3::Scheduler {
@@ -44,10 +46,9 @@ class WheelScheduler : public ns3::Scheduler {
   std::size_t GetBytes() const;
 
  private:
-  static constexpr unsigned kBits = 8;
+  static constexpr unsigned kBits = 6;  // a level's occupancy is one word
   static constexpr unsigned kRadix = 1U << kBits;
   static constexpr unsigned kLevels = (64 + kBits - 1) / kBits;
-  static constexpr unsigned kWords = (kRadix + 63) / 64;
 
   struct Bucket {
     unsigned level;
@@ -64,11 +65,15 @@ class WheelScheduler : public ns3::Scheduler {
   void append(Bucket bucket, const Event& ev);
   Event* grow(Bucket bucket);
   Chain detach(Bucket bucket);
+  static bool few_chunks(Chain chain);
+  template <typename Visit>
+  static void for_each(Chain chain, const Visit& visit);
   template <typename Visit>
   void consume(Chain chain, const Visit& visit);
 
   void open_next();
   void open_at(Bucket bucket, Chain chain);
+  void rank_open(Chain chain);
   void insert_open(const Event& ev);
   void sort_open();
   void refine();
@@ -92,8 +97,8 @@ class WheelScheduler : public ns3::Scheduler {
   mutable bool seen_valid_ = false;
   mutable Event seen_{};  // what PeekNext found in a closed bucket
 
-  unsigned levels_used_ = 0;                                           // bit l: level l holds events
-  std::array<std::array<std::uint64_t, kWords>, kLevels> occupied_{};  // bit d of level l: its bucket d holds events
+  unsigned levels_used_ = 0;                       // bit l: level l holds events
+  std::array<std::uint64_t, kLevels> occupied_{};  // bit d of level l: its bucket d holds events
   std::array<Event*, std::size_t{kLevels} * kRadix> next_slot_{};
   std::array<EventChunk*, std::size_t{kLevels} * kRadix> first_chunk_{};
   EventChunkPool pool_;

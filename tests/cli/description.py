@@ -50,6 +50,17 @@ class Description(unittest.TestCase):
         cables = {c["tier"]: c for c in result("topo", *SMALL, *DEAD)["cables"]}
         self.assertEqual((cables["host"]["degraded"], cables["leaf_spine"]["dead"]), (1, 1))
 
+    def test_timed_failures(self):
+        flap = "failures.0={name: \"leaf0>spine0#0\", at: 1ms, until: 2ms, period: 10ms}"
+        done = run("topo", *SMALL, "--set", flap)
+        self.assertEqual(done.returncode, GOOD, done.stderr)
+        line = "leaf0>spine0#0 dead from 1ms until 2ms, again every 10ms"
+        self.assertIn("\n1 cable fails for a time; only the packet engine plays that\n  " + line + "\n", done.stdout)
+        self.assertNotIn("no failures", done.stdout)
+        fabric = result("topo", *SMALL, "--set", flap)
+        self.assertEqual((fabric["failures"], fabric["timed_failures"]), ([], [line]))
+        self.assertEqual(sum(c["dead"] for c in fabric["cables"]), 0)
+
     def test_links_by_name(self):
         done = run("topo", *SMALL, *DEAD, "--links", "leaf0>spine0#0")
         self.assertEqual(done.stdout.splitlines()[1].split(),

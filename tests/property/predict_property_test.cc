@@ -30,8 +30,8 @@ FabricSpec random_fabric() {
                                                testing::trunked(),
                                                testing::small_dual_tor(3)};
   FabricSpec s = *rc::gen::elementOf(fabrics);
-  s.routing.kind =
-      *rc::gen::element(RoutingKind::kEcmp, RoutingKind::kSpray, RoutingKind::kStatic, RoutingKind::kAdaptive);
+  s.routing.kind = *rc::gen::element(RoutingKind::kEcmp, RoutingKind::kSpray, RoutingKind::kStatic,
+                                     RoutingKind::kAdaptive, RoutingKind::kFlowlet);
   s.routing.seed = *rc::gen::inRange<std::uint64_t>(1, 100);
   s.transport.qps_per_connection = *rc::gen::element(1U, 2U, 4U);
   return s;

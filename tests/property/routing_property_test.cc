@@ -80,7 +80,8 @@ TEST(RouteProperties, EverySinglePathIsConnectedAliveAndEndsWhereItShould) {
   for (const FabricSpec& fabric : every_kind()) {
     EXPECT_TRUE(rc::check(fabric.name, [&] {
       FabricSpec spec = some_failures(fabric, true);
-      spec.routing.kind = *rc::gen::element(RoutingKind::kEcmp, RoutingKind::kStatic, RoutingKind::kAdaptive);
+      spec.routing.kind =
+          *rc::gen::element(RoutingKind::kEcmp, RoutingKind::kStatic, RoutingKind::kAdaptive, RoutingKind::kFlowlet);
       spec.routing.resilient = *rc::gen::arbitrary<bool>();
       spec.transport.qps_per_connection = 4;
       const auto topology = build(spec);

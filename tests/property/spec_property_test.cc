@@ -74,6 +74,7 @@ HostsSpec any_hosts() {
                                [&](std::uint32_t r) { return h.nics % r == 0; });
   h.ports_per_nic = any_below(1, 5);
   h.nic_rate = Rate::gbps(100) * h.ports_per_nic * any_below(1, 9);
+  if (*rc::gen::arbitrary<bool>()) h.pcie_rate = any_rate();
   const std::uint32_t domain_hosts = any_below(1, 10);
   h.count = domain_hosts * any_below(1, 20'000);
   h.scale_up = {h.gpus * domain_hosts, any_rate(), any_duration(), *rc::gen::arbitrary<bool>()};
@@ -109,6 +110,11 @@ FailureSpec any_failure() {
   f.target = any_choice<FailureTarget>();
   f.seed = *rc::gen::arbitrary<std::uint64_t>();
   f.rate_factor = any_real(0, 0.99);
+  if (*rc::gen::arbitrary<bool>()) f.at = any_duration();
+  if (f.at && *rc::gen::arbitrary<bool>()) {
+    f.until = *f.at + Duration{1} + Duration{*rc::gen::inRange<std::int64_t>(0, (kMaxLatency - *f.at).picoseconds)};
+    if (*rc::gen::arbitrary<bool>()) f.period = *f.until - *f.at;
+  }
   if (*rc::gen::arbitrary<bool>()) {
     f.name = "x" + any_text();
     return f;
@@ -125,25 +131,87 @@ std::optional<PartPrice> maybe_part() {
   return PartPrice{any_real(0, 1e9), any_real(0, 1e6), any_text()};
 }
 
+std::optional<Duration> maybe_time() {
+  if (*rc::gen::arbitrary<bool>()) return std::nullopt;
+  return Duration{*rc::gen::inRange<std::int64_t>(1, kMaxLatency.picoseconds)};
+}
+Bytes any_bytes(std::int64_t low, std::int64_t high) { return Bytes{*rc::gen::inRange<std::int64_t>(low, high)}; }
+
+SwitchSpec any_switch() {
+  SwitchSpec s;
+  s.model = any_text();
+  s.leaf_radix = any_below(64, 4097);
+  s.spine_radix = any_below(64, 4097);
+  s.core_radix = any_below(64, 4097);
+  s.latency = any_duration();
+  s.buffer = any_bytes(100'000, kMaxBuffer.count);
+  s.ecn = {Bytes{any_below(0, 1000)}, Bytes{any_below(1000, 2000)}, any_real(0, 1)};
+  s.pfc = *rc::gen::arbitrary<bool>();
+  s.lossless_priorities = *rc::gen::element<std::string>("3", "3,4", " 0, 3");
+  s.alpha_ingress = any_real(0.001, 1000);
+  s.alpha_egress = any_real(0.001, 1000);
+  if (*rc::gen::arbitrary<bool>()) s.xoff = any_bytes(1000, 100'000);
+  s.xon_offset = Bytes{any_below(0, 1000)};
+  // Delays of a second do not fit any buffer: with PFC a share of it that does.
+  if (s.pfc || *rc::gen::arbitrary<bool>()) s.headroom = any_bytes(0, s.buffer.count / (4096 * 8));
+  s.scheduling = any_choice<QueueScheduling>();
+  if (s.scheduling == QueueScheduling::kDwrr) s.weights = *rc::gen::element<std::string>("", "3=4,5=1", "0=1000");
+  s.cut_through = *rc::gen::arbitrary<bool>();
+  s.trimming = *rc::gen::arbitrary<bool>();
+  return s;
+}
+
+RoutingSpec any_routing() {
+  RoutingSpec r;
+  r.kind = any_choice<RoutingKind>();
+  r.hash_seed = any_choice<HashSeed>();
+  r.seed = *rc::gen::arbitrary<std::uint64_t>();
+  r.hash_udp_source_port = *rc::gen::arbitrary<bool>();
+  r.resilient = *rc::gen::arbitrary<bool>();
+  if (r.kind == RoutingKind::kSpray) r.spray_paths = any_below(0, 65'537);
+  if (r.kind == RoutingKind::kAdaptive) r.adaptive_unit = any_choice<AdaptiveUnit>();
+  if (r.kind == RoutingKind::kFlowlet) r.flowlet_gap = any_duration();
+  r.convergence = any_duration();
+  return r;
+}
+
+TransportSpec any_transport() {
+  TransportSpec t;
+  t.kind = any_choice<TransportKind>();
+  t.mtu = 256U << any_below(0, 5);
+  t.header_bytes = any_below(0, 1025);
+  t.qps_per_connection = any_below(1, 1025);
+  t.congestion_control = any_choice<CongestionControl>();
+  t.dcqcn.rpg_byte_reset = any_bytes(1, kMaxBuffer.count);
+  t.dcqcn.rpg_ai_rate = any_rate();
+  t.dcqcn.g = any_real(0.0001, 1);
+  t.dcqcn.cnp_limit = any_choice<CnpLimit>();
+  if (*rc::gen::arbitrary<bool>()) t.hpcc.additive_increase = any_bytes(0, 1'000'000);
+  t.swift.base_target = maybe_time();
+  t.swift.fs_max_cwnd = any_real(1, 1e6);
+  t.timely.min_rtt = maybe_time();
+  t.dctcp.initial_window_packets = any_real(1, 1e6);
+  t.nscc.target_queuing_delay = maybe_time();
+  t.nscc.eta = any_real(0, 1000);
+  if (*rc::gen::arbitrary<bool>()) t.window = any_bytes(4096, kMaxBuffer.count);
+  t.recovery = any_choice<LossRecovery>();
+  t.ack_every = any_below(1, 65'537);
+  t.retry_count = any_below(0, 8);
+  t.ack_priority = any_below(0, 8);
+  t.cnp_priority = any_below(0, 8);
+  return t;
+}
+
 FabricSpec any_spec() {
   FabricSpec s;
   s.name = "n" + any_text();
   s.hosts = any_hosts();
   s.topology = any_topology(s.hosts);
-  s.switches = {any_text(),
-                std::nullopt,
-                any_below(64, 4097),
-                any_below(64, 4097),
-                any_below(64, 4097),
-                any_duration(),
-                Bytes{*rc::gen::inRange<std::int64_t>(2000, kMaxBuffer.count)},
-                {Bytes{any_below(0, 1000)}, Bytes{any_below(1000, 2000)}, any_real(0, 1)},
-                *rc::gen::arbitrary<bool>()};
-  s.links = {{any_rate(), any_duration()}, {std::nullopt, any_duration()}, {any_rate(), any_duration()}};
-  s.routing = {any_choice<RoutingKind>(), any_choice<HashSeed>(), *rc::gen::arbitrary<std::uint64_t>(),
-               *rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>()};
-  s.transport = {any_choice<TransportKind>(), 256U << any_below(0, 5), any_below(0, 1025), any_below(1, 1025),
-                 any_choice<CongestionControl>()};
+  s.switches = any_switch();
+  s.links = {
+      {any_rate(), any_duration(), any_real(0, 0.001)}, {std::nullopt, any_duration()}, {any_rate(), any_duration()}};
+  s.routing = any_routing();
+  s.transport = any_transport();
   const std::uint32_t failures = any_below(0, 4);
   for (std::uint32_t i = 0; i < failures; ++i) s.failures.push_back(any_failure());
   s.parts.leaf_switch = maybe_part();
@@ -221,7 +289,7 @@ TEST(SpecProperty, EveryOverrideOfADefaultChangesNothing) {
     }
   };
   visit(visit, spec_keys(), "");
-  EXPECT_GT(checked, 35U);
+  EXPECT_GT(checked, 100U);
 }
 
 }  // namespace

@@ -97,10 +97,12 @@ TEST(Aggregate, DeadSpineSpreadsOverTheLiveLinks) {
 TEST(Aggregate, RefusesWhatCountingWouldHideWithTheWayOut) {
   FabricSpec polarized = testing::fat_tree(32, 8, 2), cut = polarized;
   polarized.routing.hash_seed = HashSeed::kShared;
+  FabricSpec flowlets = polarized;
+  flowlets.routing.kind = RoutingKind::kFlowlet;
   const auto host_cable = testing::routed(cut, ask(CollectiveKind::kAllToAll, "all_at_once"));
   const Topology& healthy = *host_cable.topology;
   cut.failures = {testing::dead(healthy.name(healthy.host_link(PortId{3}, false)))};
-  for (const FabricSpec& spec : {polarized, cut}) {
+  for (const FabricSpec& spec : {polarized, flowlets, cut}) {
     const auto topology = testing::topology_of(spec);
     const auto sum =
         aggregate_all_to_all(dynamic_cast<const ClosTopology&>(*topology), host_cable.schedule, Via::kAuto, Bytes{1});

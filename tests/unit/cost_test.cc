@@ -1,6 +1,8 @@
 // How the cost of phases adds up, by hand.
 #include "emulator/cost.h"
 
+#include <gmock/gmock.h>
+
 #include "tests/support/prediction.h"
 
 namespace weft {
@@ -92,6 +94,36 @@ TEST(Cost, SentenceNamesTheLargestCauseFirst) {
   const Operation op = price(cost_of({phase}), kSize, CollectiveKind::kAllReduce, 8, Constants::ideal());
   EXPECT_EQ(op.why.sentence,
             "25.0 % of the ideal; lost to hash collisions 50.0 %, failed or slow links 25.0 %; leaf-spine up binds");
+}
+
+TEST(Notes, SayWhatOnlyThePacketEnginePlays) {
+  FabricSpec spec = testing::fat_tree(32, 8, 2);
+  const PredictRequest request = testing::ask(CollectiveKind::kAllReduce, "ring");
+  const Measurement plain = testing::run(spec, request);
+  EXPECT_TRUE(packet_engine_notes(spec).empty());
+  FailureSpec flap;
+  flap.name = "leaf0>spine0";
+  flap.at = Duration::us(1);
+  spec.failures = {flap};
+  for (const BackendKind backend : {BackendKind::kFluid, BackendKind::kAnalytic}) {
+    const Measurement m = testing::run(spec, request, backend);
+    EXPECT_THAT(m.notes, ::testing::Contains("1 timed failure is left out: only the packet engine plays it"));
+  }
+  EXPECT_EQ(testing::run(spec, request).operations[0].time, plain.operations[0].time);
+  spec.failures = {flap, flap};
+  spec.routing.kind = RoutingKind::kFlowlet;
+  EXPECT_EQ(packet_engine_notes(spec),
+            (std::vector<std::string>{
+                "2 timed failures are left out: only the packet engine plays them",
+                "flowlets stay on the path of their hash, as with ecmp: only the packet engine moves them"}));
+  spec.failures.clear();
+  spec.routing.kind = RoutingKind::kAdaptive;
+  spec.routing.adaptive_unit = AdaptiveUnit::kPacket;
+  EXPECT_EQ(packet_engine_notes(spec).size(), 1U);
+  spec.routing = {};
+  spec.routing.kind = RoutingKind::kSpray;
+  spec.routing.spray_paths = 4;
+  EXPECT_EQ(packet_engine_notes(spec).size(), 1U);
 }
 
 }  // namespace

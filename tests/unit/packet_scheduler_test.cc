@@ -8,6 +8,7 @@
 #include <ns3/simulator.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <iterator>
@@ -264,12 +265,13 @@ TEST(WheelScheduler, memory_after_a_burst_is_what_one_burst_takes) {
   std::uint64_t now = 0;
   std::uint32_t uid = 0;
   std::size_t after_first = 0;
+  constexpr std::size_t kSlack = 64 << 10;  // of the small arrays; nothing that grows with the run
   for (int burst = 0; burst < 8; ++burst) {
     for (int i = 0; i < 200'000; ++i) wheel->Insert({nullptr, {now + random.below(3'000'000), uid++, 0}});
     while (!wheel->IsEmpty()) now = wheel->RemoveNext().key.m_ts;
     if (burst == 1) after_first = wheel->GetBytes();
   }
-  EXPECT_EQ(wheel->GetBytes(), after_first);
+  EXPECT_LE(wheel->GetBytes(), after_first + kSlack);
   EXPECT_LT(after_first, 200'000 * sizeof(Event) * 2);
   // A steady state that never runs empty holds what is pending, however long it runs.
   for (int i = 0; i < 1000; ++i) wheel->Insert({nullptr, {now + random.below(3'000'000), uid++, 0}});
@@ -277,7 +279,7 @@ TEST(WheelScheduler, memory_after_a_burst_is_what_one_burst_takes) {
     now = wheel->RemoveNext().key.m_ts;
     wheel->Insert({nullptr, {now + random.below(3'000'000), uid++, 0}});
   }
-  EXPECT_EQ(wheel->GetBytes(), after_first);
+  EXPECT_LE(wheel->GetBytes(), after_first + kSlack);
 }
 
 TEST(WheelScheduler, removing_every_event_leaves_it_empty) {

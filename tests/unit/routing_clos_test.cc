@@ -226,6 +226,17 @@ TEST(AdaptiveRouting, BalancesARandomPermutationBetterThanEcmp) {
   EXPECT_LT(squares[1], 0.9 * squares[0]) << "the way down is not seen and stays random";
 }
 
+TEST(FlowletRouting, TakesThePathsOfEcmp) {
+  FabricSpec spec = fat_tree(128, 8, 3);
+  const auto hashed = build(spec);
+  spec.routing.kind = RoutingKind::kFlowlet;
+  const auto flowlets = build(spec);
+  const auto r = router_of(*flowlets), ecmp = router_of(*hashed);
+  EXPECT_FALSE(r->stateful());
+  EXPECT_FALSE(r->weighted());
+  for (std::uint32_t i = 0; i < 77; ++i) EXPECT_EQ(path(*r, i, 77), path(*ecmp, i, 77)) << i;
+}
+
 TEST(AdaptiveRouting, StartsEachStepFromEmptyLoads) {
   FabricSpec spec = fat_tree(512, 32, 2);
   spec.routing.kind = RoutingKind::kAdaptive;

@@ -51,6 +51,11 @@ TEST(GraphRouting, EcmpUsesEveryShortestPathAndNoOther) {
   for (const auto& p : found) EXPECT_EQ(p.size(), 4U);
 }
 
+TEST(GraphRouting, FlowletTakesThePathsOfEcmp) {
+  EXPECT_EQ(paths_over_channels(*build(diamond(RoutingKind::kFlowlet))),
+            paths_over_channels(*build(diamond(RoutingKind::kEcmp))));
+}
+
 TEST(GraphRouting, FailuresLengthenThePathAndThenCutIt) {
   FabricSpec spec = diamond(RoutingKind::kEcmp);
   spec.failures = {dead("b"), dead("c")};

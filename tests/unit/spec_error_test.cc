@@ -37,7 +37,8 @@ TEST(SpecError, UnknownKeyOfAnotherMapSaysWhereItBelongs) {
 
 TEST(SpecError, UnknownKeyWithoutAnythingNearListsTheRightOnes) {
   EXPECT_EQ(error_with("routing: {zzzzzzz: 1}"),
-            "f.yaml:4:11: unknown key in routing: 'zzzzzzz'; right are kind, hash, seed");
+            "f.yaml:4:11: unknown key in routing: 'zzzzzzz'; right are kind, hash, seed, spray_paths, adaptive_unit, "
+            "flowlet_gap, convergence");
 }
 
 TEST(SpecError, MissingUnit) {
@@ -61,9 +62,11 @@ TEST(SpecError, WrongType) {
   EXPECT_EQ(error_with("switch: {pfc: yes}"), "f.yaml:4:15: switch.pfc is not a flag: 'yes'; give true or false");
   EXPECT_EQ(error_with("switch: {ecn: {pmax: high}}"),
             "f.yaml:4:22: switch.ecn.pmax is not a number: 'high'; give a number from 0 to 1");
-  EXPECT_EQ(error_with("switch: 64"),
-            "f.yaml:4:9: switch is a single value, not a map: '64'; its keys are model, capacity, radix, latency, "
-            "buffer, ecn, pfc");
+  EXPECT_EQ(
+      error_with("switch: 64"),
+      "f.yaml:4:9: switch is a single value, not a map: '64'; its keys are model, capacity, radix, latency, "
+      "buffer, ecn, pfc, lossless_priorities, alpha_ingress, alpha_egress, xoff, xon_offset, headroom, scheduling, "
+      "weights, cut_through, trimming");
   EXPECT_EQ(error_with("failures: {name: x}"),
             "f.yaml:4:11: failures is a map, not a list; write [{target: ...}], or a '- ' before each element");
   EXPECT_EQ(error_with("  gpus: [8]"), "f.yaml:4:9: hosts.gpus is a list, not a single value; give one value");

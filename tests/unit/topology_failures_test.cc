@@ -4,6 +4,7 @@
 #include "topologies/build.h"
 #include "topologies/clos.h"
 #include "topologies/explicit.h"
+#include "topologies/failures.h"
 
 namespace weft {
 namespace {
@@ -82,6 +83,85 @@ TEST(Failures, MoreThanThereAreIsAnError) {
   EXPECT_EQ(error_of(s), "failures: count above the parts of the tier: '9'; tier leaf_spine has 8");
   s.failures[0].link_tier = LinkTier::kSpineCore;
   EXPECT_EQ(error_of(s), "failures: this fabric has no parts of the tier: 'spine_core'");
+}
+
+FailureSpec timed(FailureSpec f, Duration at, std::optional<Duration> until = {}, std::optional<Duration> period = {}) {
+  f.at = at;
+  f.until = until;
+  f.period = period;
+  return f;
+}
+
+TEST(TimedFailures, AreNotInForceFromTheStart) {
+  FabricSpec s = fat_tree(8, 4, 2);
+  s.failures = {timed(named(FailureTarget::kLink, "leaf1>spine0"), Duration::us(5))};
+  EXPECT_EQ(s.timed_failures(), 1U);
+  EXPECT_FALSE(s.failing_from_start());
+  const auto t = build_topology(s);
+  ASSERT_TRUE(t);
+  EXPECT_EQ((*t)->rate(*(*t)->find_link("leaf1>spine0")), Rate::gbps(400));
+  EXPECT_TRUE(resolve_failures(**t)->empty());
+}
+
+TEST(TimedFailures, GiveTheirCablesAndTimesInTheOrderOfTheFile) {
+  FabricSpec s = fat_tree(8, 4, 2);
+  const Duration ms = Duration::us(1'000);
+  s.failures = {timed(named(FailureTarget::kSwitch, "leaf2"), ms * 3), named(FailureTarget::kLink, "leaf0>spine0"),
+                timed(named(FailureTarget::kLink, "leaf1>spine0", 0.25), ms, ms * 2, ms * 5)};
+  const auto t = build_topology(s);
+  ASSERT_TRUE(t);
+  const auto found = resolve_timed_failures(**t);
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 5U);  // leaf2 has 2 hosts and 2 spines
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ((*found)[i].at, ms * 3);
+    EXPECT_FALSE((*found)[i].until);
+    const LinkEnds ends = (*t)->ends(LinkId{2 * (*found)[i].cable});
+    const NodeRef leaf{NodeKind::kLeaf, 2};
+    EXPECT_TRUE(ends.from == leaf || ends.to == leaf);
+  }
+  const TimedDeviation& slow = found->back();
+  EXPECT_EQ((*t)->name(LinkId{2 * slow.cable}), "leaf1>spine0");
+  EXPECT_DOUBLE_EQ(slow.rate_factor, 0.25);
+  EXPECT_EQ(slow.at, ms);
+  EXPECT_EQ(slow.until, ms * 2);
+  EXPECT_EQ(slow.period, ms * 5);
+  EXPECT_EQ(resolve_failures(**t)->sorted().size(), 1U);
+}
+
+TEST(TimedFailures, RandomPartsAreThoseOfTheSeed) {
+  FabricSpec s = fat_tree(2048, 64, 2);
+  FailureSpec f;
+  f.link_tier = LinkTier::kLeafSpine;
+  f.count = 20;
+  s.failures = {f};
+  const auto now = build_topology(s);
+  s.failures = {timed(f, Duration::us(1)), timed(f, Duration::us(2))};
+  const auto later = build_topology(s);
+  ASSERT_TRUE(now && later);
+  const auto lasting = resolve_failures(**now);
+  const auto timed_ones = resolve_timed_failures(**later);
+  ASSERT_EQ(timed_ones->size(), 40U);
+  for (std::size_t i = 0; i < 20; ++i) {
+    EXPECT_EQ((*timed_ones)[i].cable, lasting->sorted()[i].cable);
+    EXPECT_EQ((*timed_ones)[20 + i].cable, lasting->sorted()[i].cable);
+  }
+}
+
+TEST(TimedFailures, LinesOfEqualTimesCountAsOne) {
+  FabricSpec s = fat_tree(8, 4, 2);
+  const Duration at = Duration::us(1);
+  s.failures = {timed(named(FailureTarget::kLink, "leaf2>spine0", 0.5), at),
+                timed(named(FailureTarget::kSwitch, "leaf2"), at)};
+  const auto found = resolve_timed_failures(**build_topology(s));
+  ASSERT_EQ(found->size(), 4U);
+  for (const TimedDeviation& d : *found) EXPECT_EQ(d.rate_factor, 0.0);
+}
+
+TEST(TimedFailures, UnknownNamesAreErrorsOfTheFabric) {
+  FabricSpec s = fat_tree(8, 4, 2);
+  s.failures = {timed(named(FailureTarget::kSwitch, "leef2"), Duration::us(1))};
+  EXPECT_EQ(error_of(s), "failures: no such switch: 'leef2'; the nearest name is leaf2");
 }
 
 FabricSpec dumbbell() {

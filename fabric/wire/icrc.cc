@@ -1,0 +1,85 @@
+#include "fabric/wire/icrc.h"
+
+#include <algorithm>
+#include <array>
+
+namespace weft::wire {
+namespace {
+
+// A byte that is taken as ones, from the start of its header.
+struct MaskedByte {
+  std::uint8_t at;
+  std::uint8_t bits;
+};
+constexpr std::array kIpv4Masked{MaskedByte{1, 0xFF}, MaskedByte{8, 0xFF}, MaskedByte{10, 0xFF}, MaskedByte{11, 0xFF}};
+constexpr std::array kIpv6Masked{MaskedByte{0, 0x0F}, MaskedByte{1, 0xFF}, MaskedByte{2, 0xFF}, MaskedByte{3, 0xFF},
+                                 MaskedByte{7, 0xFF}};
+constexpr std::array kUdpMasked{MaskedByte{6, 0xFF}, MaskedByte{7, 0xFF}};
+constexpr std::array kBthMasked{MaskedByte{4, 0xFF}};
+
+// Calls f(offset, bits) for each masked byte of the frame.
+template <typename F>
+void for_each_masked(const FrameLayout& layout, F f) {
+  const auto header = [&](std::size_t start, std::span<const MaskedByte> bytes) {
+    for (const MaskedByte& byte : bytes) f(start + byte.at, byte.bits);
+  };
+  if (layout.ip_version == IpVersion::kV4)
+    header(layout.ip, kIpv4Masked);
+  else
+    header(layout.ip, kIpv6Masked);
+  header(layout.udp, kUdpMasked);
+  header(layout.bth, kBthMasked);
+}
+
+constexpr std::size_t kPrefix = 8;  // of ones, in place of the LRH
+constexpr std::size_t kBlock = 16;  // of the carry-less engine
+constexpr std::size_t kLongestHead = kPrefix + Ipv6Header::kSize + UdpHeader::kSize + Bth::kSize + kBlock;
+
+}  // namespace
+
+std::uint32_t icrc(std::span<const std::uint8_t> frame, const FrameLayout& layout, CrcEngine engine) {
+  WEFT_CHECK(layout.icrc <= frame.size());
+  // The masked headers go through a copy, filled up to whole blocks; the rest is read where it lies.
+  std::array<std::uint8_t, kLongestHead> head;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled as far as used
+  const std::size_t headers = layout.bth + Bth::kSize - layout.ip;
+  const std::size_t fill = (kBlock - (kPrefix + headers) % kBlock) % kBlock;
+  const std::size_t copied = std::min<std::size_t>(headers + fill, layout.icrc - layout.ip);
+  std::fill_n(head.begin(), kPrefix, std::uint8_t{0xFF});
+  std::copy_n(frame.begin() + layout.ip, copied, head.begin() + kPrefix);
+  for_each_masked(layout, [&](std::size_t offset, std::uint8_t bits_) {
+    std::uint8_t& byte = head[kPrefix + offset - layout.ip];
+    byte = static_cast<std::uint8_t>(byte | bits_);
+  });
+  const std::span<const std::uint8_t> masked(head.data(), kPrefix + copied);
+  const auto rest = frame.subspan(layout.ip + copied, layout.icrc - layout.ip - copied);
+  if (engine == CrcEngine::kCarryless && masked.size() % kBlock == 0)
+    return ~crc_detail::carryless_update(kCrcStart, masked, rest);
+  return ~crc32_update(crc32_update(kCrcStart, masked, engine), rest, engine);
+}
+
+std::uint32_t icrc(std::span<const std::uint8_t> frame, const FrameLayout& layout) {
+  return icrc(frame, layout, best_engine());
+}
+
+std::uint32_t load_icrc(std::span<const std::uint8_t> frame, const FrameLayout& layout) {
+  const auto at = frame.subspan(layout.icrc, kIcrcSize);
+  return std::uint32_t{at[0]} | std::uint32_t{at[1]} << 8 | std::uint32_t{at[2]} << 16 | std::uint32_t{at[3]} << 24;
+}
+
+void store_icrc(std::span<std::uint8_t> frame, const FrameLayout& layout, std::uint32_t icrc) {
+  const auto at = frame.subspan(layout.icrc, kIcrcSize);
+  for (std::size_t i = 0; i < kIcrcSize; ++i) at[i] = static_cast<std::uint8_t>(icrc >> (8 * i));
+}
+
+bool icrc_matches(std::span<const std::uint8_t> frame, const FrameLayout& layout) {
+  return icrc(frame, layout) == load_icrc(frame, layout);
+}
+
+std::uint8_t icrc_uncovered_bits(const FrameLayout& layout, std::size_t offset) {
+  if (offset < layout.ip || offset >= layout.icrc) return 0xFF;
+  std::uint8_t uncovered = 0;
+  for_each_masked(layout, [&](std::size_t at, std::uint8_t masked) { uncovered = at == offset ? masked : uncovered; });
+  return uncovered;
+}
+
+}  // namespace weft::wire
