@@ -143,8 +143,10 @@ std::uint32_t Network::dequeue(Port& p, std::uint32_t priority, Ps start) {
     p.nonempty &= static_cast<std::uint8_t>(~(1U << priority));
   }
   if (!dwrr_.empty() && p.at_switch != kNone) {
+    // Who has the port to itself owes nobody.
+    const bool alone = (p.nonempty & static_cast<std::uint8_t>(~p.paused) & ~(1U << priority)) == 0;
     Deficits& d = dwrr_[ports_.index_of(p)];
-    d.credit[priority] = q.head == kNone ? 0 : d.credit[priority] - static_cast<std::int32_t>(f.wire);
+    d.credit[priority] = q.head == kNone || alone ? 0 : d.credit[priority] - static_cast<std::int32_t>(f.wire);
   }
   if (f.kind == FrameKind::kData) {
     if (queued > p.ecn_min && p.is(kMarksEcn)) mark(p, f, queued);
@@ -192,9 +194,10 @@ void Network::stamp(Port& p, Frame& f, Ps start) {
 void Network::free_frame(std::uint32_t index) {
   Frame& f = frames_[index];
   if (f.telemetry != kNone) telemetry_.give(f.telemetry);
-  Qp& q = qps_[f.qp];
-  if (--q.frames == 0 && (q.flags & kQpInUse) == 0) qps_.give(f.qp);
+  const std::uint32_t qp = f.qp;
   frames_.give(index);
+  --qps_[qp].frames;
+  give_back(qp);
 }
 
 bool Network::ends_here(const Frame& f) const {
