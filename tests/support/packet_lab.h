@@ -60,7 +60,8 @@ class PacketLab : public packet::Listener {
   // A test that has no fabric stops here.
   explicit PacketLab(const FabricSpec& spec, const NetworkOptions& options = {}) {
     ns3::Simulator::Destroy();
-    ns3::Time::SetResolution(ns3::Time::PS);
+    static const bool in_picoseconds = (ns3::Time::SetResolution(ns3::Time::PS), true);  // ns-3 takes it once
+    EXPECT_TRUE(in_picoseconds);
     ns3::ObjectFactory scheduler;
     scheduler.SetTypeId("weft::packet::WheelScheduler");
     ns3::Simulator::SetScheduler(scheduler);
