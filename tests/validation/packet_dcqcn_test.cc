@@ -29,34 +29,9 @@ FabricSpec published(std::uint32_t senders) {
   return s;
 }
 
-struct Steady {
-  double shares[8];  // bits/s of wire, each sender's
-  double queue;      // mean bytes
-  double marked;     // share of packets
-};
-
 Steady steady(const FabricSpec& s, std::uint32_t n, Ps from, Ps to) {
   PacketLab lab(s);
-  for (std::uint32_t i = 0; i < n; ++i) lab.flow(i, n, 1'000'000'000, i + 1);
-  double queue = 0, samples = 0;
-  for (Ps t = from; t < to; t += 777'777)
-    lab.at(t, [&] {
-      queue += lab.net().queue_bytes(lab.down(n), 3);
-      ++samples;
-    });
-  lab.run_to(from);
-  const packet::Port& port = lab.net().port(lab.down(n));
-  const double frames = port.tx_frames, marks = port.marks;
-  std::uint32_t before[8];
-  for (std::uint32_t i = 0; i < n; ++i) before[i] = lab.net().qp(i).expected;
-  lab.run_to(to);
-  Steady out{};
-  for (std::uint32_t i = 0; i < n; ++i)
-    out.shares[i] = (lab.net().qp(i).expected - before[i]) * 8.0 * (s.transport.mtu + 82) / (static_cast<double>(to - from) * 1e-12);
-  out.queue = queue / samples;
-  out.marked = (port.marks - marks) / (port.tx_frames - frames);
-  EXPECT_EQ(lab.counters().drops, 0U);
-  return out;
+  return incast_steady(lab, n, from, to);
 }
 
 TEST(Dcqcn, TwoFlowsHaveEqualShares) {
@@ -92,7 +67,7 @@ TEST(Dcqcn, CnpsAreLimited) {
     FabricSpec s = star(5);
     s.switches.ecn = {Bytes{1}, Bytes{2}, 1.0};
     s.transport.congestion_control = CongestionControl::kDcqcn;
-    s.transport.dcqcn.rpg_min_rate = Rate::gbps(20);  // the port never runs dry
+    s.transport.dcqcn.rpg_min_rate = Rate::gbps(26);  // the port never runs dry
     s.transport.dcqcn.rpg_ai_rate = Rate::gbps(10);
     s.transport.dcqcn.min_time_between_cnps = Duration::us(10);
     s.transport.dcqcn.cnp_limit = limit;

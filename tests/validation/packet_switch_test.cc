@@ -102,7 +102,7 @@ TEST(Switch, TrimmingLosesNothing) {
   s.switches.trimming = true;
   s.switches.buffer = Bytes{400'000};
   s.transport.recovery = LossRecovery::kSelectiveRepeat;
-  s.transport.window = Bytes{40'000};
+  s.transport.window = Bytes{20'000};
   PacketLab lab(s);
   for (std::uint32_t i = 0; i < 16; ++i) lab.flow(i, 16, 1'000'000, i + 1);
   ASSERT_TRUE(lab.run());
