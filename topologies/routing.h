@@ -55,11 +55,11 @@ class Router {
   [[nodiscard]] virtual bool route(const Connection& connection, Via via, std::uint32_t qp, Route& out) = 0;
 };
 
+// Errors: kInput where NIC ports outnumber the addresses that switches hash.
+[[nodiscard]] Expected<void> check_addresses(const Topology& topology);
+
 // RoCEv2 UDP source port of a connection: what ECMP hashes.
 using wire::udp_source_port;
 using wire::udp_source_port_from_flow_label;
-
-// Errors: kInput where NIC ports outnumber the addresses that switches hash.
-[[nodiscard]] Expected<void> check_addresses(const Topology& topology);
 
 }  // namespace weft

@@ -16,6 +16,7 @@
 
 #include "emulator/packet/frame.h"
 #include "emulator/packet/injector.h"
+#include "emulator/packet/observer.h"
 #include "emulator/packet/pfc_watch.h"
 #include "emulator/packet/port.h"
 #include "emulator/packet/qp.h"
@@ -93,28 +94,6 @@ struct QpRequest {
   std::uint32_t tag = 0;
 };
 
-// Told of what happens; see fabric.h for the trace sources made of it.
-class Observer {
- public:
-  virtual ~Observer() = default;
-  virtual void on_transmit(LinkId, const Frame&, Ps /*start*/) {}  // watched ports only
-  virtual void on_drop(LinkId, const Frame&) {}
-  virtual void on_mark(LinkId, const Frame&) {}
-  virtual void on_pause(LinkId /*paused*/, std::uint8_t /*priority*/, bool /*pause*/) {}
-  virtual void on_cnp(std::uint32_t /*qp*/) {}
-  virtual void on_rate(std::uint32_t /*qp*/) {}  // rate or window may have changed
-  virtual void on_link(LinkId, bool /*up*/) {}
-};
-
-// Told of messages.
-class Listener {
- public:
-  virtual ~Listener() = default;
-  virtual void on_received(std::uint32_t qp, std::uint32_t message) = 0;  // the last byte is in memory
-  virtual void on_acknowledged(std::uint32_t qp, std::uint32_t message) = 0;
-  virtual void on_failed(std::uint32_t qp) = 0;  // retries used up
-};
-
 // The simulator's events are parts of it: end the simulator (ns3::Simulator::Destroy) before its life ends.
 class Network {
  public:
@@ -125,8 +104,13 @@ class Network {
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
-  void set_listener(Listener* listener) { listener_ = listener; }
-  void set_observer(Observer* observer) { observer_ = observer; }
+  // Each is told of everything; what it points to must outlive the network or be removed.
+  void add_listener(Listener* listener);
+  void remove_listener(Listener* listener);
+  void add_observer(Observer* observer);
+  void remove_observer(Observer* observer);
+  // Frames, queues and pause frames of this link go to the observers (kWatched).
+  void watch(LinkId link, bool watched);
 
   // Errors: kInput where there is no path.
   [[nodiscard]] Expected<std::uint32_t> create_qp(const QpRequest& request);
@@ -160,6 +144,8 @@ class Network {
   [[nodiscard]] std::uint32_t payload_of(const Qp& q, std::uint32_t psn) const;
   // Bytes waiting at a port now, of one priority.
   [[nodiscard]] std::uint32_t queue_bytes(LinkId link, std::uint8_t priority);
+  // A bit error hits the frame on this link. The same at every call: decided by frame, link and arrival.
+  [[nodiscard]] bool corrupted(const Port& p, const Frame& f) const;
   [[nodiscard]] PfcWatch& pfc_watch() { return *pfc_watch_; }
   [[nodiscard]] Ps now() const { return simulator_->Now().GetTimeStep(); }
 
@@ -203,6 +189,10 @@ class Network {
   [[nodiscard]] Ps next_start(Port& p);
   void advance_and_schedule(Port& p, Ps now);
   void ensure_event(Port& p, Ps now);
+  // An event for every start, not only for arrivals.
+  [[nodiscard]] bool follows_departures(const Port& p) const {
+    return p.is(kWatched) || (p.at_switch != kNone && switches_[p.at_switch].pausing != 0);
+  }
   void send(Port& p, std::uint32_t frame, Ps start);
   [[nodiscard]] std::uint32_t pick_queue(Port& p, std::uint8_t available);
   std::uint32_t dequeue(Port& p, std::uint32_t priority, Ps start);
@@ -246,7 +236,6 @@ class Network {
   // faults.cc
   [[nodiscard]] double bit_error_rate(LinkTier tier) const;
   [[nodiscard]] Rate nominal_rate(LinkId link) const;
-  [[nodiscard]] bool corrupted(const Port& p, const Frame& f) const;
   void flush(Port& p);
   void reroute(std::uint32_t cable, bool alive);
 
@@ -281,6 +270,7 @@ class Network {
   void direct_answer(std::uint32_t frame);
   void notify_congestion(Qp& q, std::uint32_t index, const Port& p, Ps now);
   void complete_messages(Qp& q, std::uint32_t index, std::uint32_t before, Ps in_memory);
+  void tell_received(std::uint32_t qp, std::uint32_t message);
   [[nodiscard]] Ps drain(Port& p, std::uint32_t payload, Ps now);
   void resume_drain(std::uint32_t link);
 
@@ -289,8 +279,10 @@ class Network {
   const FabricSpec& spec_;
   NetworkOptions options_;
   ns3::SimulatorImpl* simulator_;
-  Listener* listener_ = nullptr;
+  Listener* listener_ = nullptr;  // null, the only one, or listeners_
   Observer* observer_ = nullptr;
+  ListenerFanOut listeners_;
+  ObserverFanOut observers_;
   std::uint32_t mtu_, header_bytes_;
   double bus_ps_per_byte_ = 0;  // PCIe; 0: no limit
   std::uint8_t lossless_ = 0;   // priorities

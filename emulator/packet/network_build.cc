@@ -41,6 +41,32 @@ Network::Network(const Topology& topology, Forwarding& forwarding, const Network
 
 Network::~Network() = default;
 
+void Network::add_listener(Listener* listener) {
+  listeners_.to.add(listener);
+  listener_ = listeners_.to.target(&listeners_);
+}
+void Network::remove_listener(Listener* listener) {
+  listeners_.to.remove(listener);
+  listener_ = listeners_.to.target(&listeners_);
+}
+void Network::add_observer(Observer* observer) {
+  observers_.to.add(observer);
+  observer_ = observers_.to.target(&observers_);
+}
+void Network::remove_observer(Observer* observer) {
+  observers_.to.remove(observer);
+  observer_ = observers_.to.target(&observers_);
+}
+
+void Network::watch(LinkId link, bool watched) {
+  Port& p = ports_[link.value];
+  if (p.is(kWatched) == watched) return;
+  const Ps t = now();
+  advance_and_schedule(p, t);  // what started before is not seen any more
+  p.flags = static_cast<std::uint8_t>(watched ? p.flags | kWatched : p.flags & ~kWatched);
+  advance_and_schedule(p, t);
+}
+
 Expected<std::unique_ptr<Network>> Network::create(const Topology& topology, Forwarding& forwarding,
                                                    const NetworkOptions& options) {
   std::unique_ptr<Network> network(new Network(topology, forwarding, options));

@@ -219,10 +219,11 @@ void Network::on_timer(Qp& q) {
       fail(q, index);
       return;
     }
+    const std::uint32_t lost = (q.next_psn - q.first_unacked) * mtu_;
     q.next_psn = q.asked = q.first_unacked;
     q.sacked = 0;
     if (q.reorder != kNone) reorders_[q.reorder].restart(q.first_unacked);
-    q.control.on_loss(params_of(q), {t, true, (q.highest_sent - q.first_unacked) * mtu_, 0});
+    q.control.on_loss(params_of(q), {.now = t, .timeout = true, .lost_bytes = lost});
     q.last_progress = t;
     kick(q, index, t);
   }

@@ -85,7 +85,7 @@ Ps Network::next_start(Port& p) {
 void Network::advance_and_schedule(Port& p, Ps now) {
   const bool had_event = p.wire_head != kNone && p.event_at != kNever;
   advance(p, now);
-  const bool exact = p.at_switch != kNone && switches_[p.at_switch].pausing != 0;
+  const bool exact = follows_departures(p);
   if (had_event && !exact) return;
   Ps at = p.wire_head != kNone ? frames_[p.wire_head].at : kNever;
   if (at == kNever || exact) at = std::min(at, next_start(p));
@@ -142,6 +142,8 @@ std::uint32_t Network::dequeue(Port& p, std::uint32_t priority, Ps start) {
     q.tail = kNone;
     p.nonempty &= static_cast<std::uint8_t>(~(1U << priority));
   }
+  if (p.is(kWatched) && observer_ != nullptr)
+    observer_->on_queue(LinkId{ports_.index_of(p)}, static_cast<std::uint8_t>(priority), q.bytes, start);
   if (!dwrr_.empty() && p.at_switch != kNone) {
     // Who has the port to itself owes nobody.
     const bool alone = (p.nonempty & static_cast<std::uint8_t>(~p.paused) & ~(1U << priority)) == 0;
@@ -168,6 +170,8 @@ void Network::append(Port& p, std::uint32_t index) {
   q.bytes += f.wire;
   p.nonempty |= static_cast<std::uint8_t>(1U << f.priority);
   p.queue_peak = std::max(p.queue_peak, q.bytes);
+  if (p.is(kWatched) && observer_ != nullptr)
+    observer_->on_queue(LinkId{ports_.index_of(p)}, f.priority, q.bytes, now());
 }
 
 // RED of DCQCN (SIGCOMM'15, figure 5) on the queue as the packet leaves it. The draw is a hash of port and packet

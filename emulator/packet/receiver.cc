@@ -171,10 +171,14 @@ void Network::complete_messages(Qp& q, std::uint32_t index, std::uint32_t before
     if (in_memory <= now()) {
       listener_->on_received(index, message);
     } else {
-      ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(in_memory - now())), &Listener::on_received,
-                               listener_, index, message);
+      ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(in_memory - now())), &Network::tell_received,
+                               this, index, message);
     }
   }
+}
+
+void Network::tell_received(std::uint32_t qp, std::uint32_t message) {
+  if (listener_ != nullptr) listener_->on_received(qp, message);
 }
 
 // PCIe towards memory: returns when this payload is there. A NIC whose buffer fills up pauses its leaf.

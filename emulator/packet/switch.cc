@@ -81,7 +81,7 @@ void Network::enqueue(Port& in, Port& out, std::uint32_t index, Ps now) {
 
 // After something was queued: the wire's next arrival takes care, unless the wire is empty or departures are followed.
 void Network::ensure_event(Port& p, Ps now) {
-  const bool exact = p.at_switch != kNone && switches_[p.at_switch].pausing != 0;
+  const bool exact = follows_departures(p);
   if (p.wire_head != kNone && p.event_at != kNever && !exact) return;
   Ps at = p.wire_head != kNone ? frames_[p.wire_head].at : kNever;
   if (at == kNever || exact) at = std::min(at, next_start(p));
@@ -203,7 +203,10 @@ void Network::emit_pause(std::uint32_t in_link, std::uint8_t priority, bool paus
   Port& back = ports_[in_link ^ 1U];
   const Ps t = now();
   advance_and_schedule(back, t);
-  back.free_at = std::max(back.free_at, t) + back.serialization(kPauseFrameBytes);
+  const Ps start = std::max(back.free_at, t);
+  back.free_at = start + back.serialization(kPauseFrameBytes);
+  if (back.is(kWatched) && observer_ != nullptr)
+    observer_->on_pause_frame(LinkId{ports_.index_of(back)}, priority, pause, start);
   ensure_event(back, t);
   const Ps arrives = back.free_at + topology_.delay(LinkId{in_link}).picoseconds;
   ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(arrives - t)), &Network::take_pause, this, in_link,

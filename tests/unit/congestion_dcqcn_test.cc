@@ -29,7 +29,7 @@ void expect_near_1e9(double seen, double expected) { EXPECT_NEAR(seen, expected,
 TEST(Dcqcn, NeverCutRunsAtLineRateWithoutTimers) {
   const CongestionParams params = dcqcn_100g();
   CongestionControl control = started(params);
-  for (int i = 0; i < 100'000; ++i) control.on_send(params, i * 80'000, 1000);
+  for (int i = 0; i < 100'000; ++i) control.on_send(params, Ps{i} * 80'000, 1000);
   EXPECT_EQ(gbps(control), kLine);
   EXPECT_EQ(control.due(params), kNever);
 }
