@@ -160,9 +160,10 @@ enum class CnpLimit : std::uint8_t { kQp, kPort };
 // documentation; mlxconfig shows the same of a NIC).
 struct DcqcnSpec {
   Duration rpg_time_reset = Duration::us(300);  // without CNP, between rate increases
-  // Sent, between rate increases. The register is 15 bits wide and holds 32,767. mlxconfig's help has it "given in
-  // Bytes"; google/isekai's model, with the same defaults, counts it in 64 B. Taken here: 8 packets would be no period.
-  Bytes rpg_byte_reset{32'767 * 64};
+  // Sent, between rate increases; 0: never. mlxconfig's help: "Given in Bytes (0=DISABLED)", and so NVIDIA's FreeBSD
+  // driver (mlx5_ib, rp_byte_reset) and IEEE 802.1Qau. The same help once gave a default of 150, and 802.1Qau's is
+  // 150,000: firmware may count in KB; no text of the vendor's says so.
+  Bytes rpg_byte_reset{32'767};
   std::uint32_t rpg_threshold = 1;  // F: fast recovery steps
   Rate rpg_ai_rate{5'000'000}, rpg_hai_rate{50'000'000};
   double rpg_min_dec_fac = 0.5;  // one CNP leaves at least this share of the rate
@@ -214,7 +215,7 @@ struct DctcpSpec {
 // NSCC of the UEC specification 1.0 (section 3.6.13), its recommended values. With MTUs m, a = BDP / (100 Gbps x 12 us)
 // and b = target / 12 us: alpha is in m a b / target, eta in m a, fast_increase_scale in a.
 struct NsccSpec {
-  std::optional<Duration> target_queuing_delay;  // absent: 0.75 of the network's round trip with trimming, 1 without
+  std::optional<Duration> target_queuing_delay;  // absent: a round trip, or 0.75 of it where switches trim
   double max_window_bdps = 1.5;
   double alpha = 4, fast_increase_scale = 0.25, gamma = 0.8, eta = 0.15;
   bool operator==(const NsccSpec&) const = default;
@@ -235,8 +236,9 @@ struct TransportSpec {
   TimelySpec timely;
   DctcpSpec dctcp;
   NsccSpec nscc;
-  std::optional<Bytes>
-      window;  // most in flight of a QP; absent: none for dcqcn and timely, else 1.5 x rate x round trip
+  // Most in flight of a QP. Absent: none for dcqcn and timely; what hpcc (1 x rate x round trip) and nscc
+  // (max_window_bdps x) say themselves; else 1.5 x rate x round trip.
+  std::optional<Bytes> window;
   LossRecovery recovery = LossRecovery::kGoBackN;
   std::uint32_t ack_every = 16;  // packets of one ACK; the last of a message is always (assumed)
   // 4.096 us x 2^14 (IBTA 9.7.6.1.3): perftest's DEF_QP_TIME. NCCL_IB_TIMEOUT is 20 (before NCCL 2.23: 18, 14), 4.3 s.

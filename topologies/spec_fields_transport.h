@@ -10,8 +10,7 @@ template <typename Visitor, typename Dcqcn>
 void visit_dcqcn(Visitor& v, Dcqcn& d) {
   v.value(Field{"rpg_time_reset", "without CNP, between rate increases (ConnectX: 300 us)"}, d.rpg_time_reset);
   v.value(Field{"rpg_byte_reset",
-                "sent without CNP, between rate increases (ConnectX: 32767; NVIDIA's tool calls them bytes, the google "
-                "isekai model units of 64 B, taken here)"},
+                "sent without CNP, between rate increases (ConnectX: 32767; bytes, as the vendor's tool says)"},
           d.rpg_byte_reset);
   v.value(Field{"rpg_threshold", "F: steps of fast recovery (ConnectX: 1)", 1, 31}, d.rpg_threshold);
   v.value(Field{"rpg_ai_rate", "additive increase (ConnectX: 5 Mbps)"}, d.rpg_ai_rate);

@@ -94,6 +94,7 @@ struct QpRequest {
   std::uint32_t tag = 0;
 };
 
+// The simulator's events are parts of it: end the simulator (ns3::Simulator::Destroy) before its life ends.
 class Network {
  public:
   // Errors: kInput for a link too long (4 ms) or a fabric that the engine cannot hold.
@@ -164,6 +165,8 @@ class Network {
   [[nodiscard]] Rate rate_now(LinkId link) const;
   [[nodiscard]] bool place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out);
   void take_reorder(Qp& q);
+  void give_back(std::uint32_t index);
+  void unplace_flow(const Qp& q);
   void build_dwrr(const PriorityWeights& weights);
   Expected<void> route_network(Qp& q);
   void route_scale_up(Qp& q, const QpRequest& request);
@@ -207,6 +210,8 @@ class Network {
   // switch.cc: admission, PFC
   void forward(Port& in, std::uint32_t frame, Ps now);
   [[nodiscard]] std::uint32_t next_link(const Port& in, const Frame& f, Ps now);
+  [[nodiscard]] std::uint32_t next_of(const Qp& q, std::span<const std::uint32_t> links, const Port& in, const Frame& f,
+                                      bool back);
   void enqueue(Port& in, Port& out, std::uint32_t frame, Ps now);
   bool admit(SwitchBuffer& s, Port& in, Port& out, std::uint32_t frame, Ps now);
   bool admit_lossless(SwitchBuffer& s, Port& in, const Frame& f, Ps now);
@@ -218,6 +223,8 @@ class Network {
   void send_pause(std::uint32_t in_link, std::uint8_t priority, bool pause);
   void emit_pause(std::uint32_t in_link, std::uint8_t priority, bool pause);
   void look_for_trouble();
+  void watch_pauses();
+  void resume(SwitchBuffer& s, std::uint32_t link, std::uint8_t priority);
   void take_pause(std::uint32_t link, std::uint8_t priority, bool pause);
   [[nodiscard]] double free_share(const SwitchBuffer& s) const;
   [[nodiscard]] double pause_threshold(const SwitchBuffer& s) const;
@@ -242,6 +249,7 @@ class Network {
   [[nodiscard]] int highest_ready(const Injector& inj, const Port& p, Ps start) const;
   void push_ring(Injector& inj, std::uint32_t qp);
   [[nodiscard]] bool may_send(const Qp& q) const;
+  [[nodiscard]] bool fits_window(const Qp& q) const;
   void make_ready(Qp& q, std::uint32_t index, Ps from);
   void kick(Qp& q, std::uint32_t index, Ps now);
   std::uint32_t pull(Injector& inj, Port& p, Ps start, std::uint8_t priority);
@@ -249,7 +257,7 @@ class Network {
   [[nodiscard]] std::uint32_t take_psn(Qp& q);
   void take_answer(Frame& f, Ps now);
   void take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now);
-  void end_rnr_wait(std::uint32_t index);
+  void end_rnr_wait(Qp* q);
   void acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now);
   void post_next(Qp& q, std::uint32_t index);
   void run_timer(Qp& q, Ps now);
@@ -283,6 +291,7 @@ class Network {
   double bus_ps_per_byte_ = 0;  // PCIe; 0: no limit
   std::uint8_t lossless_ = 0;   // priorities
   bool per_packet_ = false;     // switches choose for each packet
+  bool unordered_ = false;      // and packets of one QP overtake each other
   bool looking_ = false;        // a look for storms and deadlocks is due
   CongestionParams network_control_, scale_up_control_;
   Arena<Port> ports_;

@@ -120,6 +120,7 @@ Expected<void> Network::build() {
     build_dwrr(*weights);
   }
   if (per_packet(spec_.routing)) per_packet_ = true;
+  unordered_ = per_packet_ && spec_.routing.kind != RoutingKind::kFlowlet;
   if (spec_.routing.kind == RoutingKind::kAdaptive && !per_packet_) placed_.resize(topology_.link_count());
   return {};
 }
@@ -217,9 +218,14 @@ std::uint32_t Network::injector_of(std::uint32_t link) {
 
 void Network::set_path(std::array<std::uint32_t, kInlinePath>& path, std::uint8_t& hops,
                        std::span<const std::uint32_t> links) {
+  const bool again = hops > kInlinePath && hops == links.size();
   hops = static_cast<std::uint8_t>(links.size());
   if (links.size() <= kInlinePath) {
     std::copy(links.begin(), links.end(), path.begin());
+    return;
+  }
+  if (again) {
+    std::copy(links.begin(), links.end(), long_paths_.begin() + path[0]);
     return;
   }
   path[0] = static_cast<std::uint32_t>(long_paths_.size());
@@ -229,9 +235,13 @@ void Network::set_path(std::array<std::uint32_t, kInlinePath>& path, std::uint8_
 // Last bit in to last bit out of an empty path.
 Ps Network::one_way(std::span<const std::uint32_t> links, std::uint32_t bytes) const {
   Ps sum = 0;
+  const Port* before = nullptr;
   for (const std::uint32_t link : links) {
     const Port& p = ports_[link];
+    if (before != nullptr && before->is(kEarly) && p.ps_fixed < before->ps_fixed)
+      sum += before->serialization(bytes) - p.serialization(bytes);  // as forward() holds it
     sum += p.delay + p.serialization(p.is(kEarly) ? std::min(bytes, header_bytes_) : bytes);
+    before = &p;
   }
   return sum;
 }
@@ -241,18 +251,25 @@ bool Network::place_flow(PortId from, PortId to, std::uint64_t digest, std::vect
   out.push_back(topology_.host_link(from, false));
   for (;;) {
     const NextHops hops = forwarding_.next_hops(out.back(), to);
-    if (hops.choices == 0) return false;
+    if (hops.choices == 0) break;
     std::uint32_t c = static_cast<std::uint32_t>(digest % hops.choices);
     std::uint32_t best = kNone;
     for (std::uint32_t i = 0; i < hops.choices; ++i, c = c + 1 == hops.choices ? 0 : c + 1) {
       if (hops.suspect && !forwarding_.alive(hops, c)) continue;
       if (best == kNone || placed_[hops.link(c).value] < placed_[hops.link(best).value]) best = c;
     }
-    if (best == kNone) return false;
+    if (best == kNone) break;
     out.push_back(hops.link(best));
     ++placed_[out.back().value];
     if (out.back() == topology_.host_link(to, true)) return true;
   }
+  for (std::size_t i = 1; i < out.size(); ++i) --placed_[out[i].value];
+  return false;
+}
+
+void Network::unplace_flow(const Qp& q) {
+  if (placed_.empty() || (q.flags & (kQpScaleUp | kQpExplicit)) != 0) return;
+  for (std::size_t i = 1; i < q.hops; ++i) --placed_[path(q)[i]];
 }
 
 // Both ways, by the digests that q holds.
@@ -267,6 +284,7 @@ Expected<void> Network::route_network(Qp& q) {
                                    topology_.name({NodeKind::kNicPort, to.value})),
                        "see failures in the fabric file");
   }
+  unplace_flow(q);
   std::vector<std::uint32_t> links;
   for (const LinkId link : there) links.push_back(link.value);
   set_path(q.path, q.hops, links);
@@ -320,7 +338,8 @@ Expected<void> Network::route_qp(Qp& q, const QpRequest& request) {
     const double share = static_cast<double>(mtu_) / (mtu_ + q.header_bytes);
     q.least_ps_per_byte = ps_per_byte(*request.rate_limit) * share;
   }
-  if ((q.flags & kQpPerPacket) != 0 || spec_.transport.recovery == LossRecovery::kSelectiveRepeat) take_reorder(q);
+  const bool overtaken = unordered_ && (q.flags & kQpPerPacket) != 0;
+  if (overtaken || spec_.transport.recovery == LossRecovery::kSelectiveRepeat) take_reorder(q);
   return {};
 }
 
@@ -366,8 +385,16 @@ void Network::destroy_qp(std::uint32_t index) {
   q.flags = static_cast<std::uint16_t>((q.flags & ~kQpInUse) | kQpFailed);
   if (q.reorder != kNone) free_reorders_.push_back(q.reorder);
   q.reorder = kNone;
-  // Its place is free when nothing names it any more: no frame, no ring, no timer.
-  if (q.frames == 0 && q.waiting == Waiting::kNo && q.timer_at == kNever) qps_.give(index);
+  queued_posts_.erase(index);
+  unplace_flow(q);
+  give_back(index);
+}
+
+// A destroyed QP's place is free when nothing names it any more: no frame, no ring, no timer.
+void Network::give_back(std::uint32_t index) {
+  const Qp& q = qps_[index];
+  const bool named = q.frames != 0 || q.waiting != Waiting::kNo || q.timer_at != kNever;
+  if ((q.flags & kQpInUse) == 0 && !named) qps_.give(index);
 }
 
 void Network::post(std::uint32_t index, Bytes size) {

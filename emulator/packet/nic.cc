@@ -27,9 +27,10 @@ Ps Network::next_pull(const Injector& inj, const Port& p) const {
 
 void Network::collect_paced(Injector& inj, Ps until) {
   while (!inj.paced.empty() && inj.paced.front().first <= until) {
-    const std::uint32_t qp = inj.paced.front().second;
+    const auto [at, qp] = inj.paced.front();
     std::pop_heap(inj.paced.begin(), inj.paced.end(), std::greater<>{});
     inj.paced.pop_back();
+    qps_[qp].next_send = std::min(qps_[qp].next_send, at);  // only a look: pull() knows better
     push_ring(inj, qp);
   }
 }
@@ -56,13 +57,18 @@ void Network::push_ring(Injector& inj, std::uint32_t index) {
   inj.nonempty |= static_cast<std::uint8_t>(1U << q.priority);
 }
 
+// A window that closed over packets none of which asks for an ACK lets one more through, which does: else both ends
+// would wait for each other.
 bool Network::may_send(const Qp& q) const {
   if ((q.flags & (kQpFailed | kQpRnrWait)) != 0) return false;
-  const bool again = q.reorder != kNone && !reorders_[q.reorder].resend.empty();
-  if (q.next_psn == q.end_psn) return again;
+  if (q.reorder != kNone && !reorders_[q.reorder].resend.empty()) return true;
+  return q.next_psn != q.end_psn && (q.asked <= q.first_unacked || fits_window(q));
+}
+
+bool Network::fits_window(const Qp& q) const {
   const std::uint32_t beyond = q.next_psn - q.first_unacked;
   const std::uint64_t in_flight = beyond > q.sacked ? std::uint64_t{beyond - q.sacked} * mtu_ : 0;
-  return again || in_flight == 0 || in_flight + mtu_ <= q.control.window();
+  return in_flight == 0 || in_flight + mtu_ <= q.control.window();
 }
 
 // Puts a QP that may send where it waits for its turn or for its pacing.
@@ -102,7 +108,10 @@ std::uint32_t Network::pull(Injector& inj, Port& p, Ps start, std::uint8_t prior
     inj.nonempty &= static_cast<std::uint8_t>(~(1U << priority));
   }
   q.waiting = Waiting::kNo;
-  if (!may_send(q)) return kNone;
+  if (!may_send(q)) {
+    give_back(index);
+    return kNone;
+  }
   const CongestionParams& params = params_of(q);
   q.control.advance(params, start);
   if (q.sent_wire != 0) {
@@ -137,6 +146,7 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
   Frame& f = frames_[frame];
   f = Frame{};
   f.qp = index;
+  if (q.next_psn == q.first_unacked) q.last_progress = start;  // the timer runs from here
   f.psn = take_psn(q);
   f.payload = static_cast<std::uint16_t>(payload_of(q, f.psn));
   f.wire = static_cast<std::uint16_t>(f.payload + q.header_bytes);
@@ -150,7 +160,12 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
   } else {
     q.highest_sent = f.psn + 1;
   }
-  if (!may_send(q)) f.flags |= kAckRequest;  // nothing more until an answer comes
+  // An answer is needed where nothing more goes out without one, and four times a window, so that ACKs keep it moving.
+  const bool quarter = 4.0 * mtu_ * (q.next_psn - q.asked) >= static_cast<double>(q.control.window());
+  if (quarter || q.next_psn == q.end_psn || !fits_window(q)) {
+    f.flags |= kAckRequest;
+    q.asked = q.next_psn;
+  }
   if ((q.flags & kQpPerPacket) != 0)
     f.entropy = static_cast<std::uint32_t>(mix64(q.digest + kGolden * ++q.draws) >> 32U);
   if ((q.flags & kQpScaleUp) == 0 && spec_.transport.congestion_control == CongestionControlKind::kHpcc) {
@@ -187,24 +202,28 @@ void Network::run_timer(Qp& q, Ps now) {
 // Lazy: what was acknowledged meanwhile only moved `last_progress`.
 void Network::on_timer(Qp& q) {
   const Ps t = now();
-  if (t < q.timer_at) return;  // of the QP that had this place before
   q.timer_at = kNever;
-  if ((q.flags & kQpInUse) == 0 || q.next_psn == q.first_unacked || (q.flags & kQpFailed) != 0) return;
   const std::uint32_t index = qps_.index_of(q);
+  if ((q.flags & kQpInUse) == 0) {
+    give_back(index);
+    return;
+  }
+  if (q.next_psn == q.first_unacked || (q.flags & kQpFailed) != 0) return;
   Port& p = ports_[injectors_[q.injector].link];
   advance_and_schedule(p, t);
-  // A sender that is itself held up (paused, RNR) has nothing to fear from silence.
-  const bool held = (q.flags & kQpRnrWait) != 0 || (q.first_unacked == q.next_psn);
-  if (!held && q.last_progress + timeout_of(spec_) <= t) {
+  // A sender that was told to wait has nothing to fear from silence.
+  if ((q.flags & kQpRnrWait) != 0) q.last_progress = t;
+  if (q.last_progress + timeout_of(spec_) <= t) {
     ++counters_.timeouts;
     if (q.retries++ >= spec_.transport.retry_count) {
       fail(q, index);
       return;
     }
-    q.next_psn = q.first_unacked;
+    const std::uint32_t lost = (q.next_psn - q.first_unacked) * mtu_;
+    q.next_psn = q.asked = q.first_unacked;
     q.sacked = 0;
     if (q.reorder != kNone) reorders_[q.reorder].restart(q.first_unacked);
-    q.control.on_loss(params_of(q), {t, true, (q.highest_sent - q.first_unacked) * mtu_, 0});
+    q.control.on_loss(params_of(q), {.now = t, .timeout = true, .lost_bytes = lost});
     q.last_progress = t;
     kick(q, index, t);
   }
@@ -225,6 +244,7 @@ void Network::acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now) {
   if (progress) {
     q.first_unacked = f.psn;
     q.next_psn = std::max(q.next_psn, f.psn);
+    q.asked = std::min(q.asked, q.next_psn);
     q.last_progress = now;
     q.retries = 0;
   }
@@ -288,10 +308,12 @@ void Network::take_answer(Frame& f, Ps now) {
     case FrameKind::kRnrNak:
       ++counters_.rnr_naks;
       acknowledge(q, index, f, now);
-      q.next_psn = q.first_unacked;
+      q.next_psn = q.asked = q.first_unacked;
+      if ((q.flags & kQpRnrWait) != 0) return;
       q.flags |= kQpRnrWait;
+      ++q.frames;  // the wait names the QP as a frame does
       ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(options_.rnr_timer)), &Network::end_rnr_wait,
-                               this, index);
+                               this, &q);
       return;
     case FrameKind::kData:
       return;
@@ -299,11 +321,13 @@ void Network::take_answer(Frame& f, Ps now) {
   kick(q, index, now);
 }
 
-void Network::end_rnr_wait(std::uint32_t index) {
-  Qp& q = qps_[index];
-  q.flags &= static_cast<std::uint16_t>(~kQpRnrWait);
-  q.last_progress = now();
-  kick(q, index, now());
+void Network::end_rnr_wait(Qp* q) {
+  const std::uint32_t index = qps_.index_of(*q);
+  --q->frames;
+  q->flags &= static_cast<std::uint16_t>(~kQpRnrWait);
+  q->last_progress = now();
+  if ((q->flags & kQpInUse) != 0) kick(*q, index, now());
+  give_back(index);
 }
 
 void Network::take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now) {
@@ -311,7 +335,7 @@ void Network::take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now) {
   if (q.reorder != kNone) {
     reorders_[q.reorder].note_missing(f, q.first_unacked);
   } else if (f.psn >= q.first_unacked) {
-    q.next_psn = q.first_unacked;  // go-back-N
+    q.next_psn = q.asked = q.first_unacked;  // go-back-N
   }
   const std::uint32_t lost = q.reorder != kNone ? static_cast<std::uint32_t>(reorders_[q.reorder].resend.size())
                                                 : q.highest_sent - q.first_unacked;

@@ -93,6 +93,11 @@ void PfcWatch::find_cycles(const std::vector<std::uint32_t>& keys, Ps now) {
   }
 }
 
+bool PfcWatch::watching(Ps now) const {
+  return std::any_of(since_.begin(), since_.end(),
+                     [&](const auto& entry) { return now - entry.second < storm_after_ + kLookEvery; });
+}
+
 void PfcWatch::report(std::uint32_t key) {
   reported_.insert(std::upper_bound(reported_.begin(), reported_.end(), key), key);
 }

@@ -36,6 +36,9 @@ class PfcWatch {
   [[nodiscard]] std::string describe(const PfcFinding& finding) const;
   [[nodiscard]] bool deadlocked() const;
   [[nodiscard]] std::size_t paused() const { return since_.size(); }
+  // Whether looks to come may find what those until now could not: something is paused, and not for longer than it
+  // takes to be a storm.
+  [[nodiscard]] bool watching(Ps now) const;
 
  private:
   [[nodiscard]] std::vector<std::uint32_t> waits_for(std::uint32_t key) const;

@@ -145,8 +145,10 @@ std::uint32_t Network::dequeue(Port& p, std::uint32_t priority, Ps start) {
   if (p.is(kWatched) && observer_ != nullptr)
     observer_->on_queue(LinkId{ports_.index_of(p)}, static_cast<std::uint8_t>(priority), q.bytes, start);
   if (!dwrr_.empty() && p.at_switch != kNone) {
+    // Who has the port to itself owes nobody.
+    const bool alone = (p.nonempty & static_cast<std::uint8_t>(~p.paused) & ~(1U << priority)) == 0;
     Deficits& d = dwrr_[ports_.index_of(p)];
-    d.credit[priority] = q.head == kNone ? 0 : d.credit[priority] - static_cast<std::int32_t>(f.wire);
+    d.credit[priority] = q.head == kNone || alone ? 0 : d.credit[priority] - static_cast<std::int32_t>(f.wire);
   }
   if (f.kind == FrameKind::kData) {
     if (queued > p.ecn_min && p.is(kMarksEcn)) mark(p, f, queued);
@@ -196,9 +198,10 @@ void Network::stamp(Port& p, Frame& f, Ps start) {
 void Network::free_frame(std::uint32_t index) {
   Frame& f = frames_[index];
   if (f.telemetry != kNone) telemetry_.give(f.telemetry);
-  Qp& q = qps_[f.qp];
-  if (--q.frames == 0 && (q.flags & kQpInUse) == 0) qps_.give(f.qp);
+  const std::uint32_t qp = f.qp;
   frames_.give(index);
+  --qps_[qp].frames;
+  give_back(qp);
 }
 
 bool Network::ends_here(const Frame& f) const {

@@ -48,6 +48,7 @@ struct alignas(64) Qp final : ns3::EventImpl {
   // Sender.
   std::uint32_t next_psn = 0, first_unacked = 0, end_psn = 0;
   std::uint32_t highest_sent = 0;                                     // one beyond
+  std::uint32_t asked = 0;                                            // one beyond the last that asked for an ACK
   std::uint32_t sacked = 0;                                           // packets beyond first_unacked that have arrived
   std::uint32_t message_packets = 1, base_psn = 0, base_message = 0;  // messages of one size follow one another
   std::uint64_t message_bytes = 0;

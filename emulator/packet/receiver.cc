@@ -41,7 +41,7 @@ void Network::take_data(Port& p, Frame& f, Ps now) {
   bool fresh = true;
   if (q.reorder != kNone) {
     fresh = reorders_[q.reorder].receive(f.psn, q.expected);
-    const bool gap = fresh && f.psn > before && (q.flags & kQpPerPacket) == 0;
+    const bool gap = fresh && f.psn > before && !unordered_;
     if (gap) {  // IRN (SIGCOMM'18): every packet out of order says what is missing
       ++q.unanswered;
       answer(q, index, f, FrameKind::kNak, now);

@@ -35,9 +35,21 @@ std::uint32_t Network::next_link(const Port& in, const Frame& f, Ps now) {
   const Qp& q = qps_[f.qp];
   if (f.kind == FrameKind::kData) {
     if ((q.flags & kQpPerPacket) != 0) return choose_link(in, f, now);
-    return path(q)[f.hop + 1U];
+    return next_of(q, path(q), in, f, false);
   }
-  return back_path(q)[f.hop + 1U];
+  return next_of(q, back_path(q), in, f, true);
+}
+
+// Along the QP's path; where it was routed anew while the frame was on its way, as this switch hashes it.
+std::uint32_t Network::next_of(const Qp& q, std::span<const std::uint32_t> links, const Port& in, const Frame& f,
+                               bool back) {
+  const std::uint32_t hop = f.hop + 1U;
+  if (hop < links.size() && ports_[links[hop]].at_switch == in.to_switch) return links[hop];
+  if (q.to_port == kNone) return kNone;
+  const PortId to{back ? q.from_port : q.to_port};
+  const NextHops hops = forwarding_.next_hops(LinkId{ports_.index_of(in)}, to);
+  const auto c = forwarding_.hashed_choice(hops, back ? q.back_digest : q.digest);
+  return c ? hops.link(*c).value : kNone;
 }
 
 void Network::enqueue(Port& in, Port& out, std::uint32_t index, Ps now) {
@@ -112,7 +124,16 @@ bool Network::admit_lossless(SwitchBuffer& s, Port& in, const Frame& f, Ps now) 
     catch_up(s, now);  // from now on departures are followed exactly
   }
   const std::uint64_t limit = pause_level_[link * kPriorities + f.priority] + headroom_of(LinkId{link});
-  return in.ingress[f.priority] + f.wire <= limit && s.used + f.wire <= s.total;
+  if (in.ingress[f.priority] + f.wire <= limit && s.used + f.wire <= s.total) return true;
+  if (in.ingress[f.priority] == 0) resume(s, link, f.priority);  // nothing of it is here whose departure could
+  return false;
+}
+
+void Network::resume(SwitchBuffer& s, std::uint32_t link, std::uint8_t priority) {
+  ports_[link].pausing &= static_cast<std::uint8_t>(~(1U << priority));
+  --s.pausing;
+  pause_level_.erase(link * kPriorities + priority);
+  send_pause(link, priority, false);
 }
 
 bool Network::admit_lossy(SwitchBuffer& s, const Port& out, const Frame& f, Ps now) {
@@ -155,12 +176,8 @@ void Network::release(const Frame& f, std::uint32_t at_switch) {
   s.used -= f.wire;
   const auto bit = static_cast<std::uint8_t>(1U << f.priority);
   if ((in.pausing & bit) == 0) return;
-  const double resume = pause_threshold(s) - static_cast<double>(spec_.switches.xon_offset.count);
-  if (in.ingress[f.priority] > std::max(0.0, resume)) return;
-  in.pausing &= static_cast<std::uint8_t>(~bit);
-  --s.pausing;
-  pause_level_.erase(f.in_link * kPriorities + f.priority);
-  send_pause(f.in_link, f.priority, false);
+  const double xon = pause_threshold(s) - static_cast<double>(spec_.switches.xon_offset.count);
+  if (in.ingress[f.priority] <= std::max(0.0, xon)) resume(s, f.in_link, f.priority);
 }
 
 void Network::catch_up(const SwitchBuffer& s, Ps now) {
@@ -197,9 +214,16 @@ void Network::emit_pause(std::uint32_t in_link, std::uint8_t priority, bool paus
 }
 
 void Network::look_for_trouble() {
+  looking_ = false;
   pfc_watch_->look(now());
-  looking_ = pfc_watch_->paused() != 0 && !pfc_watch_->deadlocked();
-  if (!looking_) return;
+  watch_pauses();
+}
+
+// A pause that has been looked at when it was a storm's age brings no more looks by itself: a run with nothing else to
+// do then ends.
+void Network::watch_pauses() {
+  if (looking_ || pfc_watch_->deadlocked() || !pfc_watch_->watching(now())) return;
+  looking_ = true;
   ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(PfcWatch::kLookEvery)), &Network::look_for_trouble,
                            this);
 }
@@ -214,14 +238,11 @@ void Network::take_pause(std::uint32_t link, std::uint8_t priority, bool pause) 
     ++p.pauses;
   } else {
     p.paused &= static_cast<std::uint8_t>(~bit);
+    p.free_at = std::max(p.free_at, t);  // what was held starts now, not when it came
     advance_and_schedule(p, t);
   }
   pfc_watch_->on_pause(LinkId{link}, priority, pause, t);
-  if (pause && !looking_) {
-    looking_ = true;
-    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(PfcWatch::kLookEvery)),
-                             &Network::look_for_trouble, this);
-  }
+  watch_pauses();
   if (observer_ != nullptr) observer_->on_pause(LinkId{link}, priority, pause);
 }
 

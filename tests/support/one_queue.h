@@ -158,7 +158,8 @@ class OneQueue {
   }
 
   [[nodiscard]] bool full(const Flow& flow) const {
-    return std::uint64_t{flow.next_psn - flow.acked_psn} * setup_.params.packet_payload >= flow.control.window();
+    const std::uint64_t packets = flow.next_psn - flow.acked_psn;
+    return packets > 0 && (packets + 1) * setup_.params.packet_payload > flow.control.window();
   }
 
   void arrive(std::size_t index, bool asks) {

@@ -33,7 +33,7 @@ CongestionParams paper_parameters() {
   return params;
 }
 
-// SIGCOMM'15, section 5.1, equations (5) to (9), at rest: with a = 1 - (1-p)^(t' R) and R = C/N, the R_T that keeps R_C
+// SIGCOMM'15, section 5.1, the fluid model at rest: with a = 1 - (1-p)^(t' R) and R = C/N, the R_T that keeps R_C
 // still, put into R_T's own equation. Rates in packets per second. Positive where increase outweighs decrease.
 double target_rate_drift(double p, double rate) {
   const double q = 1 - p, timer = kTimer * rate, bytes = kByteCounter / kPacket;
@@ -56,7 +56,7 @@ double queue_of_the_equations(int flows) {
   return queue_at(low);
 }
 
-// CoNEXT'16 ("ECN or Delay"), equation (14): p* is about (R_AI N^2 / (t' C^2) (1/B + N / (T C))^2)^(1/3).
+// CoNEXT'16 ("ECN or Delay"), its approximation: p* is about (R_AI N^2 / (t' C^2) (1/B + N / (T C))^2)^(1/3).
 double steady_queue(int flows) {
   const double events = kPacket / kByteCounter + flows / (kTimer * kCapacity);
   return queue_at(std::cbrt(kIncrease / kPacket * flows * flows / (kTimer * kCapacity * kCapacity) * events * events));

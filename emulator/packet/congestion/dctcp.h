@@ -8,7 +8,7 @@
 namespace weft::packet {
 
 struct Dctcp {
-  double alpha = 1;                       // RFC 8257, section 4.2: the most cautious start
+  double alpha = 1;                       // RFC 8257: the most cautious start
   double threshold = 0;                   // slow start ends here, bytes
   double most = 0;                        // bytes
   std::uint32_t window_end = 0;           // PSN at which this observation window ends

@@ -4,7 +4,7 @@
 
 namespace weft::packet {
 
-// W_init = B_NIC x T; W_AI = W_init (1 - eta) / N (section 3.3). The bound leaves room for packets that wait for their
+// W_init = B_NIC x T; W_AI = W_init (1 - eta) / N (section 3). The bound leaves room for packets that wait for their
 // common ACK; the paper acknowledges each.
 void Hpcc::start(const CongestionParams& params, Ps rtt, Gate& gate) {
   *this = {};

@@ -64,8 +64,8 @@ struct CongestionParams {
   }
 };
 
-// What the NIC obeys: it starts a packet when less than `window` payload bytes are in flight and ps_per_byte x wire
-// bytes have passed since the last one began.
+// What the NIC obeys: a packet starts when ps_per_byte x wire bytes have passed since the last one began, and its
+// payload and what is in flight fit into `window`, or nothing is in flight.
 struct Gate {
   double ps_per_byte = 0;
   double window = kNoWindow;

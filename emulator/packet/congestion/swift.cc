@@ -23,7 +23,7 @@ void Swift::start(const CongestionParams& params, Ps base_rtt, Gate& gate) {
 }
 
 double Swift::target_delay(const SwiftSpec& spec, double cwnd, std::uint32_t hops) const {
-  double target = static_cast<double>(base_target + spec.hop_scale.picoseconds * hops);
+  auto target = static_cast<double>(base_target + spec.hop_scale.picoseconds * hops);
   const double low = 1 / std::sqrt(std::max(spec.fs_max_cwnd, 1e-9));
   const double high = 1 / std::sqrt(std::max(spec.fs_min_cwnd, 1e-9));
   if (high > low) {

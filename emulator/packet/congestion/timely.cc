@@ -12,7 +12,7 @@ void Timely::start(const CongestionParams& params, Ps base_rtt, Gate& gate) {
   gate.window = bounded_window(params, most_in_flight(params, kNoWindow), kNoWindow);
 }
 
-// Algorithm 1 at each completion event (an ACK); N of section 4.4 (hyperactive increase).
+// Algorithm 1 at each completion event (an ACK); N of section 4.3 (hyperactive increase).
 void Timely::on_ack(const CongestionParams& params, const AckEvent& ack, Gate& gate) {
   const TimelySpec& spec = params.transport.timely;
   const auto rtt = static_cast<double>(std::max<Ps>(ack.rtt, 1));
