@@ -121,6 +121,9 @@ class Network {
 
   // Link state, both directions. A dead cable loses what is on it; routing follows after spec.routing.convergence.
   void set_cable(std::uint32_t cable, double rate_factor);
+  [[nodiscard]] double rate_factor(LinkId link) const;  // of the last set_cable, background left out; 1 before
+  // This share of the link's rate goes to traffic that the engine does not carry; packets share the rest. In [0, 1).
+  void set_background(LinkId link, double share);
   // The NIC port's receiver stops: it pauses its leaf for ever (a PFC storm's usual cause).
   void stall_receiver(PortId port, bool stalled);
 
@@ -163,6 +166,7 @@ class Network {
   Expected<void> build_port(LinkId link);
   void build_switches();
   void set_rate(Port& p, Rate rate);
+  [[nodiscard]] Rate rate_now(LinkId link) const;
   [[nodiscard]] bool place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out);
   void take_reorder(Qp& q);
   void give_back(std::uint32_t index);
@@ -313,7 +317,9 @@ class Network {
   std::vector<Deficits> dwrr_;                                            // by link; empty where scheduling is strict
   PriorityWeights dwrr_quantum_{};
   std::unordered_map<std::uint32_t, std::uint32_t>
-      pause_level_;  // link * 8 + priority: ingress bytes when it was paused
+      pause_level_;                                         // link * 8 + priority: ingress bytes when it was paused
+  std::unordered_map<std::uint32_t, double> rate_factors_;  // by cable, where not 1
+  std::unordered_map<std::uint32_t, double> background_;    // by link, where not 0
   std::unique_ptr<PfcWatch> pfc_watch_;
   NetworkCounters counters_;
 };

@@ -39,7 +39,21 @@ Network::Network(const Topology& topology, Forwarding& forwarding, const Network
       telemetry_(options.max_frames),
       pfc_watch_(std::make_unique<PfcWatch>(*this, options.storm_after)) {}
 
-Network::~Network() = default;
+// Ports and timers that are pending events belong to the simulator too, and it lets go of them only when it is
+// destroyed itself: a network that goes first leaves their memory behind.
+Network::~Network() {
+  const auto pending = [](const auto& event) { return event.GetReferenceCount() > 1; };
+  for (std::uint32_t i = 0; i < ports_.high_water(); ++i) {
+    if (!pending(ports_[i])) continue;
+    ports_.abandon();
+    break;
+  }
+  for (std::uint32_t i = 0; i < qps_.high_water(); ++i) {
+    if (!pending(qps_[i])) continue;
+    qps_.abandon();
+    break;
+  }
+}
 
 void Network::add_listener(Listener* listener) {
   listeners_.to.add(listener);
