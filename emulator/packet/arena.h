@@ -27,7 +27,11 @@ class Arena {
   }
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
-  ~Arena() { munmap(static_cast<void*>(base_), bytes()); }
+  ~Arena() {
+    if (base_ != nullptr) munmap(static_cast<void*>(base_), bytes());
+  }
+  // Leaves the memory to the end of the program: someone still holds pointers into it.
+  void abandon() { base_ = nullptr; }
 
   // Memory as it is: the caller writes every field. Throws std::bad_alloc beyond the capacity.
   [[nodiscard]] std::uint32_t take() {

@@ -35,14 +35,14 @@ void Network::set_cable(std::uint32_t cable, double rate_factor) {
   const Ps t = now();
   const bool alive = rate_factor > 0;
   bool changed = false;
+  rate_factors_[cable] = rate_factor;
   for (std::uint32_t link = 2 * cable; link < 2 * cable + 2; ++link) {
     Port& p = ports_[link];
     advance_and_schedule(p, t);
     changed = changed || p.is(kDead) == alive;
     if (alive) {
       p.flags &= static_cast<std::uint8_t>(~kDead);
-      set_rate(p, Rate{std::max<std::int64_t>(
-                      1, std::llround(static_cast<double>(nominal_rate(LinkId{link}).bits_per_second) * rate_factor))});
+      set_rate(p, rate_now(LinkId{link}));
       advance_and_schedule(p, t);
     } else {
       p.flags |= kDead;
@@ -54,6 +54,27 @@ void Network::set_cable(std::uint32_t cable, double rate_factor) {
     ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(spec_.routing.convergence.picoseconds)),
                              &Network::reroute, this, cable, alive);
   }
+}
+
+double Network::rate_factor(LinkId link) const {
+  const auto found = rate_factors_.find(link.value / 2);
+  return found == rate_factors_.end() ? 1.0 : found->second;
+}
+
+Rate Network::rate_now(LinkId link) const {
+  const auto taken = background_.find(link.value);
+  const double share = rate_factor(link) * (taken == background_.end() ? 1.0 : 1.0 - taken->second);
+  return Rate{std::max<std::int64_t>(1, std::llround(static_cast<double>(nominal_rate(link).bits_per_second) * share))};
+}
+
+void Network::set_background(LinkId link, double share) {
+  WEFT_CHECK(share >= 0 && share < 1);
+  Port& p = ports_[link.value];
+  const Ps t = now();
+  advance_and_schedule(p, t);
+  background_[link.value] = share;
+  set_rate(p, rate_now(link));
+  advance_and_schedule(p, t);
 }
 
 Rate Network::nominal_rate(LinkId link) const {

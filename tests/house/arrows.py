@@ -14,13 +14,13 @@ ALLOWED = {
     "dpdk": {"fabric", "dpdk"},
     "apps": {"fabric", "topologies", "emulator", "studies", "verbs", "dpdk", "apps"},
 }
-# Within emulator/ the backends do not know one another; only these folders are shared.
+# Within emulator/ the backends do not know one another; only the other folders are shared. bridge/ sees several.
 BACKENDS = {"analytic", "fluid", "packet", "live"}
-# Vendor headers stay in their folder.
+# Vendor headers stay in their folders.
 VENDOR = [
-    (re.compile(r"ns3/"), "emulator/packet/"),
-    (re.compile(r"rte_"), "dpdk/"),
-    (re.compile(r"(infiniband|rdma)/"), "verbs/"),
+    (re.compile(r"ns3/"), ("emulator/packet/", "emulator/bridge/")),
+    (re.compile(r"rte_"), ("dpdk/",)),
+    (re.compile(r"(infiniband|rdma)/"), ("verbs/",)),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
@@ -31,9 +31,9 @@ def violations(path, text):
     found = []
     for bracket, target in INCLUDE.findall(text):
         target_folder = target.split("/")[0]
-        for pattern, home in VENDOR:
-            if pattern.match(target) and not path.startswith((home, "tests/", "bench/")):
-                found.append(f"{path}: <{target}> may be included in {home} only")
+        for pattern, homes in VENDOR:
+            if pattern.match(target) and not path.startswith((*homes, "tests/", "bench/")):
+                found.append(f"{path}: <{target}> may be included in {' and '.join(homes)} only")
         if bracket == "<":
             if target_folder in ALLOWED:
                 found.append(f'{path}: <{target}> is the project\'s own; write "{target}"')
@@ -45,6 +45,8 @@ def violations(path, text):
         ours, theirs = path.split("/"), target.split("/")
         if ours[0] == theirs[0] == "emulator" and {ours[1], theirs[1]} <= BACKENDS and ours[1] != theirs[1]:
             found.append(f"{path}: backend {ours[1]} may not include backend {theirs[1]} ({target})")
+        if ours[0] == theirs[0] == "emulator" and theirs[1] == "bridge" and ours[1] != "bridge":
+            found.append(f"{path}: only apps may include emulator/bridge ({target})")
     return found
 
 
@@ -61,7 +63,8 @@ class Arrows(unittest.TestCase):
             "verbs may not include topologies": ("verbs/a.cc", '#include "topologies/clos.h"'),
             "dpdk may not include emulator": ("dpdk/a.cc", '#include "emulator/predict.h"'),
             "backend fluid may not include backend packet": ("emulator/fluid/a.cc", '#include "emulator/packet/a.h"'),
-            "<ns3/node.h> may be included in emulator/packet/ only": ("apps/a.cc", "#include <ns3/node.h>"),
+            "<ns3/node.h> may be included in emulator/packet/ and emulator/bridge/ only": ("apps/a.cc", "#include <ns3/node.h>"),
+            "only apps may include emulator/bridge": ("emulator/packet/a.cc", '#include "emulator/bridge/a.h"'),
             "<rte_mbuf.h> may be included in dpdk/ only": ("fabric/a.cc", "#include <rte_mbuf.h>"),
             "<infiniband/verbs.h> may be included in verbs/ only": ("apps/a.cc", "#include <infiniband/verbs.h>"),
             'write "fabric/ids.h"': ("apps/a.cc", "#include <fabric/ids.h>"),

@@ -12,19 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "emulator/packet/examples/example_fabrics.h"
 #include "emulator/packet/model/fabric_helper.h"
 
 namespace {
-
-// Hosts of one GPU and one 100G NIC each, on one leaf.
-weft::FabricSpec one_leaf(std::uint32_t hosts) {
-  weft::FabricSpec spec;
-  spec.name = "incast";
-  spec.hosts.count = hosts;
-  spec.hosts.gpus = spec.hosts.nics = spec.hosts.rails = spec.hosts.scale_up.domain_gpus = 1;
-  spec.hosts.nic_rate = weft::Rate::gbps(100);
-  return spec;
-}
 
 double now_us() { return ns3::Simulator::Now().ToDouble(ns3::Time::US); }
 
@@ -48,7 +39,7 @@ int main(int argc, char** argv) {
   options.AddValue("pcap", "prefix of a capture at the receiver", pcap);
   options.Parse(argc, argv);
 
-  auto fabric = helper.Create(one_leaf(senders + 1));
+  auto fabric = helper.Create(weft::packet::examples::one_nic_hosts("incast", senders + 1));
   if (trace) fabric->TraceConnectWithoutContext("Rate", ns3::MakeCallback(&print_rate));
   if (!pcap.empty()) helper.EnablePcap(pcap, *fabric, fmt::format("host{}", senders));
 
