@@ -71,7 +71,8 @@ TEST(Faults, BitErrorsLoseFramesAsTheirLengthSays) {
   const auto& c = lab.counters();
   const double p = 1 - std::exp(2 * 8 * 4178 * std::log1p(-1e-7));
   const double n = static_cast<double>(c.data_frames);
-  std::printf("BER 1e-7: %lu of %.0f frames corrupted, formula %.1f\n", static_cast<unsigned long>(c.corrupted), n, p * n);
+  std::printf("BER 1e-7: %lu of %.0f frames corrupted, formula %.1f\n", static_cast<unsigned long>(c.corrupted), n,
+              p * n);
   EXPECT_NEAR(static_cast<double>(c.corrupted), p * n, 4 * std::sqrt(p * n));
   EXPECT_EQ(c.delivered_bytes, 81'920'000U);
 }

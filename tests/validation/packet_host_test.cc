@@ -111,8 +111,8 @@ TEST(Determinism, SameSeedSameRunTwiceInOneProcess) {
     for (std::uint32_t i = 0; i < 128; ++i) lab.flow(i, to[i], 400'000, i + 1);
     EXPECT_TRUE(lab.run());
     const auto& c = lab.counters();
-    std::vector<std::uint64_t> all{c.data_frames, c.data_hops, c.acks,    c.cnps,           c.marks,
-                                   c.corrupted,   c.drops,     c.timeouts, c.retransmissions, c.events};
+    std::vector<std::uint64_t> all{c.data_frames, c.data_hops,       c.acks,  c.cnps, c.marks, c.corrupted, c.drops,
+                                   c.timeouts,    c.retransmissions, c.events};
     for (std::uint32_t i = 0; i < 128; ++i) all.push_back(static_cast<std::uint64_t>(lab.finish(i)));
     return all;
   };
