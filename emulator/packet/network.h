@@ -259,6 +259,7 @@ class Network {
   std::uint32_t pull(Injector& inj, Port& p, Ps start, std::uint8_t priority);
   std::uint32_t make_data(Qp& q, std::uint32_t index, Ps start);
   [[nodiscard]] std::uint32_t take_psn(Qp& q);
+  [[nodiscard]] std::uint32_t next_entropy(Qp& q) const;
   void take_answer(Frame& f, Ps now);
   void take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now);
   void end_rnr_wait(Qp* q);
