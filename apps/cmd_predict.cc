@@ -26,7 +26,7 @@ struct PredictOptions {
   std::string mapping = "packed", grouping = "packed", constants = "calibrated";
   std::vector<std::string> overrides;
   std::uint32_t ranks = 0, group_size = 0, channels = 0, root = 0, shift = 1, fan_in = 0;
-  std::uint64_t seed = 1;
+  std::uint64_t seed = 1, steps = 0;
   unsigned threads = 0;
   double batch_epsilon = -1;
   bool explain = false, quiet = false;
@@ -63,6 +63,11 @@ Expected<Mapping> parse_mapping(const std::string& text, std::uint64_t seed) {
   return mapping;
 }
 
+BackendKind backend_of(const std::string& name) {
+  if (name == "analytic") return BackendKind::kAnalytic;
+  return name == "packet" ? BackendKind::kPacket : BackendKind::kFluid;
+}
+
 Expected<PredictRequest> make_request(const PredictOptions& options, const FabricSpec& spec) {
   PredictRequest request;
   const auto kind = parse_collective(options.collective);
@@ -89,7 +94,8 @@ Expected<PredictRequest> make_request(const PredictOptions& options, const Fabri
                         options.fan_in};
   request.mapping = std::move(*mapping);
   request.sizes = std::move(*sizes);
-  request.backend = options.backend == "analytic" ? BackendKind::kAnalytic : BackendKind::kFluid;
+  request.backend = backend_of(options.backend);
+  request.steps_limit = options.steps;
   request.batch_epsilon = options.batch_epsilon;
   return request;
 }
@@ -107,6 +113,7 @@ std::map<std::string, std::string> provenance_options(const PredictOptions& o) {
   if (o.shift != defaults.shift) out["shift"] = fmt::format("{}", o.shift);
   if (o.fan_in != defaults.fan_in) out["fan-in"] = fmt::format("{}", o.fan_in);
   if (o.batch_epsilon != defaults.batch_epsilon) out["batch-epsilon"] = fmt::format("{}", o.batch_epsilon);
+  if (o.steps != defaults.steps) out["steps"] = fmt::format("{}", o.steps);
   for (std::size_t i = 0; i < o.overrides.size(); ++i) out[fmt::format("set{}", i)] = o.overrides[i];
   return out;
 }
@@ -193,8 +200,9 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
   cmd->add_option("--shift", o.shift, "Distance of a shift")->check(whole_number(UINT32_MAX))->capture_default_str();
   cmd->add_option("--fan-in", o.fan_in, "Senders of one incast receiver; default: all others")
       ->check(whole_number(UINT32_MAX));
-  cmd->add_option("--backend", o.backend, "fluid: every transfer routed and hashed; analytic: closed forms")
-      ->check(CLI::IsMember({"fluid", "analytic"}))
+  cmd->add_option("--backend", o.backend,
+                  "fluid: every transfer routed and hashed; analytic: closed forms; packet: simulated by ns-3")
+      ->check(CLI::IsMember({"fluid", "analytic", "packet"}))
       ->capture_default_str();
   cmd->add_option("--constants", o.constants,
                   "calibrated: the GPU generation's latencies and efficiencies; ideal: none")
@@ -202,6 +210,8 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
       ->capture_default_str();
   cmd->add_option("--batch-epsilon", o.batch_epsilon, "Take finishes within this share of the time together; 0: exact")
       ->check(CLI::Range(0.0, 0.5));
+  cmd->add_option("--steps", o.steps, "packet: of a ring only this many steps, timed as such; default: all")
+      ->check(whole_number(UINT64_MAX));
   cmd->add_option("--set", o.overrides, "Change a field of the fabric file: hosts.count=128 (repeatable)")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE");

@@ -10,6 +10,9 @@
 
 #include "emulator/analytic/analytic.h"
 #include "emulator/fluid/engine.h"
+#ifdef WEFT_HAS_PACKET
+#include "emulator/packet/engine.h"
+#endif
 
 namespace weft {
 namespace {
@@ -80,7 +83,20 @@ class Tuner {
   const Placement& placement_;
 };
 
-std::unique_ptr<Backend> make_backend(const PredictRequest& request) {
+#ifdef WEFT_HAS_PACKET
+Expected<std::unique_ptr<Backend>> make_packet_backend(const PredictRequest& request) {
+  return std::make_unique<PacketBackend>(
+      PacketOptions{.pipeline_chunk = request.constants.pipeline_chunk, .steps_limit = request.steps_limit});
+}
+#else
+Expected<std::unique_ptr<Backend>> make_packet_backend(const PredictRequest&) {
+  return environment_error("this weft was built without ns-3", "packet",
+                           "install libns3-dev and build again, or use --backend fluid");
+}
+#endif
+
+Expected<std::unique_ptr<Backend>> make_backend(const PredictRequest& request) {
+  if (request.backend == BackendKind::kPacket) return make_packet_backend(request);
   if (request.backend == BackendKind::kAnalytic) return std::make_unique<AnalyticBackend>(request.constants);
   FluidOptions fluid;
   fluid.constants = request.constants;
@@ -144,7 +160,9 @@ Expected<Measurement> predict(const Topology& topology, const PredictRequest& re
       collective.algorithm = tuner.choose(size);
     return make_schedule(shape_of(topology.spec()), *placement, collective);
   };
-  return make_backend(request)->run(topology, factory, request.sizes, options);
+  const auto backend = make_backend(request);
+  if (!backend) return tl::unexpected(backend.error());
+  return (*backend)->run(topology, factory, request.sizes, options);
 }
 
 Expected<std::vector<Bytes>> parse_sizes(const std::string& text) {

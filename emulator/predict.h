@@ -10,7 +10,7 @@
 
 namespace weft {
 
-enum class BackendKind : std::uint8_t { kAnalytic, kFluid };
+enum class BackendKind : std::uint8_t { kAnalytic, kFluid, kPacket };
 
 struct PredictRequest {
   CollectiveRequest collective;  // its size is set for each of `sizes`; algorithm "": the tuner's choice
@@ -18,14 +18,16 @@ struct PredictRequest {
   std::vector<Bytes> sizes;
   BackendKind backend = BackendKind::kFluid;
   Constants constants = Constants::ideal();
-  double batch_epsilon = -1;  // fluid; below 0: exact up to kExactTransfers, then kBatchEpsilon
+  double batch_epsilon = -1;      // fluid; below 0: exact up to kExactTransfers, then kBatchEpsilon
+  std::uint64_t steps_limit = 0;  // packet; > 0: of a ring only this many steps
 };
 
 // Steps with more transfers than this take finishes within kBatchEpsilon of the time together, unless asked otherwise.
 inline constexpr std::uint64_t kExactTransfers = 20'000;
 inline constexpr double kBatchEpsilon = 0.02;
 
-// Errors: kInput for a request that does not fit the fabric; kInterrupted when cancelled before the first result.
+// Errors: kInput for a request that does not fit the fabric; kInterrupted when cancelled before the first result;
+// kEnvironment for a backend that this build has not.
 [[nodiscard]] Expected<Measurement> predict(const Topology& topology, const PredictRequest& request,
                                             const RunOptions& options);
 

@@ -46,9 +46,12 @@ enum class Via : std::uint8_t {
 // One edge of a phase's traffic pattern, the same in every repeat. Ranks are global ranks.
 struct Edge {
   Rank source, destination;
-  std::uint32_t lane = 0;     // lockstep unit within the phase (ring channel x group); kIndependent: ignored
+  // Lockstep unit within the phase (ring channel x group). Pipelined trees: what arrives by an edge is passed on by the
+  // edges out of that rank that share a lane with it; an edge carries `lanes` of them. Elsewhere ignored.
+  std::uint32_t lane = 0;
   std::uint32_t channel = 0;  // picks the NIC port and enters the QP numbers: channel c of a pair is its own connection
   Bytes bytes;                // payload of ONE step; in a repeated phase that of the largest chunk
+  std::uint32_t lanes = 1;
 };
 
 // Where a move ends or begins: at a GPU, or in a buffer of the domain's switch (NVLS).

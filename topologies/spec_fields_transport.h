@@ -98,7 +98,7 @@ void visit_congestion_control(Visitor& v, Transport& t) {
 template <typename Visitor, typename Transport>
 void visit_reliability(Visitor& v, Transport& t) {
   v.optional(Field{"window", "most in flight of a QP; at least a packet", 0, 0, false,
-                   "none for dcqcn and timely; else 1.5 x rate x round trip"},
+                   "none for dcqcn and timely; hpcc 1, nscc max_window_bdps, else 1.5 x rate x round trip"},
              t.window);
   v.value(Field{"recovery", "of lost packets (IBTA: go_back_n)"}, t.recovery);
   v.value(Field{"ack_every", "packets of one ACK; the last of a message is always acknowledged (assumed)", 1, 65536},

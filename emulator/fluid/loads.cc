@@ -10,16 +10,6 @@
 namespace weft {
 namespace {
 
-constexpr std::array<std::string_view, 4> kTierNames{"scale-up", "host", "leaf-spine", "spine-core"};
-
-// Tier and direction as one index: 2 * tier + down.
-std::size_t class_of(const Topology& topology, LinkId link) {
-  return 2 * static_cast<std::size_t>(topology.tier(link)) + (link.value & 1U);
-}
-std::string class_name(std::size_t index) {
-  return std::string(kTierNames[index / 2]) + (index % 2 == 0 ? " up" : " down");
-}
-
 // Adds `amount(variable) x weight` of every entry to the links behind its resource.
 template <typename Amount>
 std::vector<double> spread_over_links(const FlowSet& flows, const Router& router, std::uint32_t links, Amount amount) {
@@ -140,7 +130,7 @@ DataTime explain_time(const Topology& topology, const LinkPools& pools, const st
     const double payload_drain = bits[l] / rate_of(topology, link) / shares.of(link_tier);
     if (payload_drain > worst) {
       worst = payload_drain;
-      worst_class = class_of(topology, link);
+      worst_class = link_class(topology, link);
     }
     if (l >= topology.first_fabric_link()) continue;
     const double drain = bits[l] / (uniform ? nominal[static_cast<std::size_t>(link_tier)] : rate_of(topology, link));
@@ -148,7 +138,7 @@ DataTime explain_time(const Topology& topology, const LinkPools& pools, const st
     healthy = std::max(healthy, drain / shares.of(link_tier));
     live = std::max(live, payload_drain);
   }
-  tier = class_name(worst_class);
+  tier = link_class_name(worst_class);
   const PoolSums sums = sum_pools(topology, pools, bits, shares, nominal);
   double pooled_healthy = healthy, pooled_live = live;
   for (std::uint32_t p = 0; p < pools.count(); ++p) {
@@ -168,65 +158,6 @@ DataTime explain_time(const Topology& topology, const LinkPools& pools, const st
   time.hash_collisions = std::max(0.0, seconds - pooled_live);
   (topology.spec().failing_from_start() ? time.failures : time.hash_collisions) += uneven_ports;
   return time;
-}
-
-std::vector<TierUse> tier_uses(const Topology& topology, const std::vector<double>& bits, double seconds) {
-  std::array<TierUse, 8> uses{};
-  for (std::uint32_t l = 0; l < topology.link_count(); ++l) {
-    const double rate = rate_of(topology, LinkId{l});
-    if (rate == 0.0) continue;
-    const double use = seconds > 0 ? bits[l] / (rate * seconds) : 0.0;
-    TierUse& tier = uses[class_of(topology, LinkId{l})];
-    tier.min = tier.links == 0 ? use : std::min(tier.min, use);
-    tier.max = std::max(tier.max, use);
-    tier.mean += use;
-    ++tier.links;
-  }
-  std::vector<TierUse> out;
-  for (std::size_t i = 0; i < uses.size(); ++i) {
-    if (uses[i].links == 0) continue;
-    uses[i].tier = class_name(i);
-    uses[i].mean = std::clamp(uses[i].mean / static_cast<double>(uses[i].links), uses[i].min, uses[i].max);
-    out.push_back(uses[i]);
-  }
-  return out;
-}
-
-std::vector<HotLink> hottest_links(const Topology& topology, const std::vector<double>& bits,
-                                   const std::vector<double>& flows, double seconds, std::size_t count) {
-  std::vector<std::pair<double, std::uint32_t>> order;  // minus utilisation, link
-  for (std::uint32_t l = 0; l < topology.link_count(); ++l)
-    if (bits[l] > 0.0) order.emplace_back(-bits[l] / (rate_of(topology, LinkId{l}) * seconds), l);
-  count = std::min(count, order.size());
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end());
-  std::vector<HotLink> hot;
-  for (std::size_t i = 0; i < count; ++i) {
-    const LinkId link{order[i].second};
-    hot.push_back({topology.name(link), -order[i].first, flows[link.value]});
-  }
-  return hot;
-}
-
-double max_mean_ratio(const Topology& topology, const std::vector<double>& flows) {
-  std::array<double, 8> sum{}, most{}, used{};
-  for (std::uint32_t l = topology.first_fabric_link(); l < topology.link_count(); ++l) {
-    if (flows[l] == 0.0) continue;
-    const std::size_t c = class_of(topology, LinkId{l});
-    sum[c] += flows[l];
-    most[c] = std::max(most[c], flows[l]);
-    used[c] += 1;
-  }
-  double ratio = 1;
-  for (std::size_t c = 0; c < sum.size(); ++c)
-    if (used[c] > 0) ratio = std::max(ratio, most[c] / (sum[c] / used[c]));
-  return ratio;
-}
-
-double jain_index(const std::vector<double>& values) {
-  const double sum = std::accumulate(values.begin(), values.end(), 0.0);
-  double squares = 0;
-  for (const double v : values) squares += v * v;
-  return squares == 0.0 ? 1.0 : sum * sum / (static_cast<double>(values.size()) * squares);
 }
 
 }  // namespace weft

@@ -6,7 +6,7 @@
 
 #include "emulator/cost.h"
 #include "emulator/fluid/flows.h"
-#include "fabric/measurement.h"
+#include "emulator/link_use.h"
 #include "topologies/routing.h"
 
 namespace weft {
@@ -43,16 +43,5 @@ class LinkPools {
 // `tier` gets the name of the tier whose links drain last.
 [[nodiscard]] DataTime explain_time(const Topology& topology, const LinkPools& pools, const std::vector<double>& bits,
                                     const TierShares& shares, double seconds, std::string& tier);
-
-// Per tier and direction, over live links. `seconds` of the whole operation.
-[[nodiscard]] std::vector<TierUse> tier_uses(const Topology& topology, const std::vector<double>& bits, double seconds);
-// The `count` links with the highest utilisation, ties by id.
-[[nodiscard]] std::vector<HotLink> hottest_links(const Topology& topology, const std::vector<double>& bits,
-                                                 const std::vector<double>& flows, double seconds, std::size_t count);
-// Highest over fabric tiers of (flows on the fullest link / mean flows over the tier's links in use); 1 where no
-// fabric link is used. IETF draft, AI fabric benchmarking: MMR.
-[[nodiscard]] double max_mean_ratio(const Topology& topology, const std::vector<double>& flows);
-// (sum x)^2 / (n sum x^2), Jain 1984; 1 for an empty list.
-[[nodiscard]] double jain_index(const std::vector<double>& values);
 
 }  // namespace weft

@@ -115,7 +115,7 @@ class Network {
   // Errors: kInput where there is no path.
   [[nodiscard]] Expected<std::uint32_t> create_qp(const QpRequest& request);
   void destroy_qp(std::uint32_t qp);
-  // One message behind those posted before. Messages of one QP have one size while any of them is under way.
+  // One message behind those posted before. Messages of one size are cheapest.
   void post(std::uint32_t qp, Bytes size);
   void post_receives(std::uint32_t qp, std::uint32_t count);
 
@@ -145,6 +145,10 @@ class Network {
   [[nodiscard]] std::uint32_t live_frames() const { return frames_.live(); }
   [[nodiscard]] std::uint32_t live_qps() const { return qps_.live(); }
   [[nodiscard]] std::uint32_t payload_of(const Qp& q, std::uint32_t psn) const;
+  // Where a packet that is not acknowledged yet stands among the messages.
+  [[nodiscard]] MessageRun run_of(const Qp& q, std::uint32_t psn) const {
+    return (q.flags & kQpMixed) == 0 ? q.run : later_run_of(q, psn);
+  }
   // Bytes waiting at a port now, of one priority.
   [[nodiscard]] std::uint32_t queue_bytes(LinkId link, std::uint8_t priority);
   // A bit error hits the frame on this link. The same at every call: decided by frame, link and arrival.
@@ -259,7 +263,8 @@ class Network {
   void take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now);
   void end_rnr_wait(Qp* q);
   void acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now);
-  void post_next(Qp& q, std::uint32_t index);
+  [[nodiscard]] MessageRun later_run_of(const Qp& q, std::uint32_t psn) const;
+  void retire_runs(Qp& q, std::uint32_t index);
   void run_timer(Qp& q, Ps now);
   void on_timer(Qp& q);
   void fail(Qp& q, std::uint32_t index);
@@ -306,10 +311,10 @@ class Network {
   std::vector<std::array<IntHop, kMaxIntHops>> last_hops_;  // HPCC, by QP
   std::vector<Reorder> reorders_;
   std::vector<std::uint32_t> free_reorders_;
-  std::vector<std::uint16_t> placed_;                                  // adaptive by flow: flows on each link
-  std::unordered_map<std::uint32_t, std::deque<Bytes>> queued_posts_;  // messages of another size, by QP
-  std::vector<Flowlet> flowlets_;                                      // by QP and hop
-  std::vector<Deficits> dwrr_;                                         // by link; empty where scheduling is strict
+  std::vector<std::uint16_t> placed_;                                     // adaptive by flow: flows on each link
+  std::unordered_map<std::uint32_t, std::deque<MessageRun>> later_runs_;  // by QP: behind Qp::run, in order
+  std::vector<Flowlet> flowlets_;                                         // by QP and hop
+  std::vector<Deficits> dwrr_;                                            // by link; empty where scheduling is strict
   PriorityWeights dwrr_quantum_{};
   std::unordered_map<std::uint32_t, std::uint32_t>
       pause_level_;                                         // link * 8 + priority: ingress bytes when it was paused

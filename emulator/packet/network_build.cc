@@ -382,10 +382,10 @@ void Network::take_reorder(Qp& q) {
 
 void Network::destroy_qp(std::uint32_t index) {
   Qp& q = qps_[index];
-  q.flags = static_cast<std::uint16_t>((q.flags & ~kQpInUse) | kQpFailed);
+  q.flags = static_cast<std::uint16_t>((q.flags & ~(kQpInUse | kQpMixed)) | kQpFailed);
   if (q.reorder != kNone) free_reorders_.push_back(q.reorder);
   q.reorder = kNone;
-  queued_posts_.erase(index);
+  later_runs_.erase(index);
   unplace_flow(q);
   give_back(index);
 }
@@ -400,20 +400,21 @@ void Network::give_back(std::uint32_t index) {
 void Network::post(std::uint32_t index, Bytes size) {
   Qp& q = qps_[index];
   const auto bytes = static_cast<std::uint64_t>(size.count);
-  const bool idle = q.first_unacked == q.end_psn;
-  if (!idle && (bytes != q.message_bytes || queued_posts_.contains(index))) {
-    queued_posts_[index].push_back(size);
-    return;
-  }
-  if (bytes != q.message_bytes || q.end_psn == 0) {
-    q.base_message += (q.end_psn - q.base_psn) / q.message_packets;
-    q.base_psn = q.end_psn;
-    q.message_bytes = bytes;
-    q.message_packets = static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (bytes + mtu_ - 1) / mtu_));
+  MessageRun last = q.run;
+  if ((q.flags & kQpMixed) != 0) last = later_runs_[index].back();
+  if (bytes != last.bytes || q.end_psn == 0) {
+    last = {static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (bytes + mtu_ - 1) / mtu_)), q.end_psn,
+            last.base_message + (q.end_psn - last.base_psn) / last.packets, bytes};
+    if (q.end_psn == 0) {
+      q.run = last;
+    } else {
+      q.flags |= kQpMixed;
+      later_runs_[index].push_back(last);
+    }
   }
   const Ps t = now();
   advance_and_schedule(ports_[injectors_[q.injector].link], t);
-  q.end_psn += q.message_packets;
+  q.end_psn += last.packets;
   kick(q, index, t);
 }
 

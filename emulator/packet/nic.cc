@@ -93,8 +93,29 @@ void Network::kick(Qp& q, std::uint32_t index, Ps now) {
 }
 
 std::uint32_t Network::payload_of(const Qp& q, std::uint32_t psn) const {
-  if (q.message_packets > 1 && (psn - q.base_psn) % q.message_packets != q.message_packets - 1) return mtu_;
-  return static_cast<std::uint32_t>(q.message_bytes - std::uint64_t{q.message_packets - 1} * mtu_);
+  const MessageRun run = run_of(q, psn);
+  if (run.packet_at(psn) != run.packets - 1) return mtu_;
+  return static_cast<std::uint32_t>(run.bytes - std::uint64_t{run.packets - 1} * mtu_);
+}
+
+MessageRun Network::later_run_of(const Qp& q, std::uint32_t psn) const {
+  const std::deque<MessageRun>& later = later_runs_.at(qps_.index_of(q));
+  for (auto run = later.rbegin(); run != later.rend(); ++run) {
+    if (run->base_psn <= psn) return *run;
+  }
+  return q.run;
+}
+
+// Forgets what is all acknowledged, hence received.
+void Network::retire_runs(Qp& q, std::uint32_t index) {
+  std::deque<MessageRun>& later = later_runs_[index];
+  while (!later.empty() && later.front().base_psn <= q.first_unacked) {
+    q.run = later.front();
+    later.pop_front();
+  }
+  if (!later.empty()) return;
+  later_runs_.erase(index);
+  q.flags &= static_cast<std::uint16_t>(~kQpMixed);
 }
 
 // The next packet of the first QP in the ring. kNone where it has to wait after all.
@@ -152,8 +173,7 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
   f.wire = static_cast<std::uint16_t>(f.payload + q.header_bytes);
   f.priority = q.priority;
   f.sent = start;
-  const std::uint32_t in_message = (f.psn - q.base_psn) % q.message_packets;
-  if (in_message == q.message_packets - 1) f.flags |= kLastOfMessage;
+  if (run_of(q, f.psn).end_of_message(f.psn) == f.psn + 1) f.flags |= kLastOfMessage;
   if (f.psn < q.highest_sent) {
     f.flags |= kRetransmitted;
     ++counters_.retransmissions;
@@ -266,21 +286,17 @@ void Network::acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now) {
     q.control.on_ack(params_of(q), ack, {});
   }
   if (observer_ != nullptr) observer_->on_rate(index);
-  if (!progress || listener_ == nullptr) return;
-  const std::uint32_t first = (before - q.base_psn) / q.message_packets;
-  const std::uint32_t last = (q.first_unacked - q.base_psn) / q.message_packets;
-  const std::uint32_t base = q.base_message;
-  for (std::uint32_t m = first; m < last; ++m) listener_->on_acknowledged(index, base + m);
-}
-
-// A message of another size waits until all before it is acknowledged.
-void Network::post_next(Qp& q, std::uint32_t index) {
-  if (queued_posts_.empty() || q.first_unacked != q.end_psn) return;
-  const auto waiting = queued_posts_.find(index);
-  if (waiting == queued_posts_.end()) return;
-  std::deque<Bytes> sizes = std::move(waiting->second);
-  queued_posts_.erase(waiting);
-  for (const Bytes size : sizes) post(index, size);
+  if (!progress) return;
+  if (listener_ != nullptr) {
+    const std::uint32_t to = q.first_unacked;
+    for (std::uint32_t psn = before; psn < to;) {
+      const MessageRun run = run_of(q, psn);
+      const std::uint32_t message = run.message_at(psn);
+      psn = run.end_of_message(psn);
+      if (psn <= to) listener_->on_acknowledged(index, message);
+    }
+  }
+  if ((q.flags & kQpMixed) != 0) retire_runs(q, index);
 }
 
 // ACK, NAK, RNR NAK and CNP at the sender. Decisions that were due before are settled first.
@@ -299,7 +315,6 @@ void Network::take_answer(Frame& f, Ps now) {
       ++counters_.acks;
       acknowledge(q, index, f, now);
       if (q.reorder != kNone) reorders_[q.reorder].trim_to(q.first_unacked);
-      post_next(q, index);
       break;
     case FrameKind::kNak:
       ++counters_.naks;

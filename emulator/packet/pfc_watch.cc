@@ -43,13 +43,23 @@ void PfcWatch::look(Ps now) {
   for (const std::uint32_t key : keys) {
     if (now - since_.at(key) < storm_after_ || is_reported(key) || !waits_for(key).empty()) continue;
     PfcFinding finding{PfcFinding::Kind::kStorm, now, static_cast<std::uint8_t>(key % kPriorities), {}};
-    finding.links.push_back(LinkId{key / kPriorities});
-    for (const std::uint32_t other : keys) {
-      if (other != key && now - since_.at(other) >= storm_after_) finding.links.push_back(LinkId{other / kPriorities});
-    }
+    for (const std::uint32_t held : held_by(key, keys)) finding.links.push_back(LinkId{held / kPriorities});
     report(key);
     findings_.push_back(std::move(finding));
   }
+}
+
+// The root, then what waits for it, directly or through others.
+std::vector<std::uint32_t> PfcWatch::held_by(std::uint32_t root, const std::vector<std::uint32_t>& keys) const {
+  std::vector<std::uint32_t> held{root};
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    for (const std::uint32_t key : keys) {
+      const auto waits = waits_for(key);
+      const bool for_this = std::find(waits.begin(), waits.end(), held[i]) != waits.end();
+      if (for_this && std::find(held.begin(), held.end(), key) == held.end()) held.push_back(key);
+    }
+  }
+  return held;
 }
 
 // Depth-first search; a cycle counts when all of its links have been paused for a whole interval between two looks.

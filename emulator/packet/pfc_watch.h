@@ -18,7 +18,7 @@ struct PfcFinding {
   enum class Kind : std::uint8_t { kStorm, kDeadlock } kind = Kind::kStorm;
   Ps at = 0;
   std::uint8_t priority = 0;
-  // Storm: the paused links from the one that was paused first. Deadlock: the cycle, each link waits for the next.
+  // Storm: the root, then the paused links that wait for it. Deadlock: the cycle, each link waits for the next.
   std::vector<LinkId> links;
 };
 
@@ -42,6 +42,7 @@ class PfcWatch {
 
  private:
   [[nodiscard]] std::vector<std::uint32_t> waits_for(std::uint32_t key) const;
+  [[nodiscard]] std::vector<std::uint32_t> held_by(std::uint32_t root, const std::vector<std::uint32_t>& keys) const;
   void find_cycles(const std::vector<std::uint32_t>& keys, Ps now);
   void report(std::uint32_t key);
   [[nodiscard]] bool is_reported(std::uint32_t key) const;

@@ -16,10 +16,25 @@ class Network;
 
 inline constexpr std::uint32_t kInlinePath = 6;  // links of a path through three tiers
 
+// Messages of one size that follow one another.
+struct MessageRun {
+  std::uint32_t packets = 1;  // of each
+  std::uint32_t base_psn = 0, base_message = 0;
+  std::uint64_t bytes = 0;
+
+  [[nodiscard]] std::uint32_t message_at(std::uint32_t psn) const { return base_message + (psn - base_psn) / packets; }
+  [[nodiscard]] std::uint32_t packet_at(std::uint32_t psn) const {  // within its message
+    return packets == 1 ? 0 : (psn - base_psn) % packets;
+  }
+  // One beyond the last PSN of the message that `psn` belongs to.
+  [[nodiscard]] std::uint32_t end_of_message(std::uint32_t psn) const { return psn - packet_at(psn) + packets; }
+};
+
 // Bits of Qp::flags.
 inline constexpr std::uint16_t kQpInUse = 1;
 inline constexpr std::uint16_t kQpScaleUp = 2;      // inside a scale-up domain: no headers, no marks, no loss
 inline constexpr std::uint16_t kQpNakSent = 4;      // receiver: asked once for what is missing
+inline constexpr std::uint16_t kQpMixed = 8;        // messages of other sizes follow: Network::later_runs_
 inline constexpr std::uint16_t kQpSend = 16;        // SEND: consumes a posted receive for each message
 inline constexpr std::uint16_t kQpFailed = 32;      // retries used up, or no path
 inline constexpr std::uint16_t kQpRnrWait = 128;    // told that the receiver is not ready
@@ -47,13 +62,12 @@ struct alignas(64) Qp final : ns3::EventImpl {
 
   // Sender.
   std::uint32_t next_psn = 0, first_unacked = 0, end_psn = 0;
-  std::uint32_t highest_sent = 0;                                     // one beyond
-  std::uint32_t asked = 0;                                            // one beyond the last that asked for an ACK
-  std::uint32_t sacked = 0;                                           // packets beyond first_unacked that have arrived
-  std::uint32_t message_packets = 1, base_psn = 0, base_message = 0;  // messages of one size follow one another
-  std::uint64_t message_bytes = 0;
-  double least_ps_per_byte = 0;  // a rate limit of its own; wire bytes
-  Ps next_send = 0;              // pacing: not before
+  std::uint32_t highest_sent = 0;  // one beyond
+  std::uint32_t asked = 0;         // one beyond the last that asked for an ACK
+  std::uint32_t sacked = 0;        // packets beyond first_unacked that have arrived
+  MessageRun run;                  // the oldest that is not all acknowledged
+  double least_ps_per_byte = 0;    // a rate limit of its own; wire bytes
+  Ps next_send = 0;                // pacing: not before
   Ps last_send = 0;
   Ps last_progress = 0;
   Ps timer_at = kNever;

@@ -41,7 +41,8 @@ void Network::take_data(Port& p, Frame& f, Ps now) {
   bool fresh = true;
   if (q.reorder != kNone) {
     fresh = reorders_[q.reorder].receive(f.psn, q.expected);
-    const bool gap = fresh && f.psn > before && !unordered_;
+    // Where switches trim, a gap's packet is on its way as a header, which asks for it.
+    const bool gap = fresh && f.psn > before && !unordered_ && !spec_.switches.trimming;
     if (gap) {  // IRN (SIGCOMM'18): every packet out of order says what is missing
       ++q.unanswered;
       answer(q, index, f, FrameKind::kNak, now);
@@ -81,7 +82,7 @@ void Network::take_trimmed(Qp& q, Frame& f, Ps now) {
 
 // SEND needs a posted receive for each message: without one, an RNR NAK (IBTA 9.7.5.2.8).
 bool Network::receive_is_posted(Qp& q, const Frame& f, Ps now) {
-  const bool first = (f.psn - q.base_psn) % q.message_packets == 0;
+  const bool first = run_of(q, f.psn).packet_at(f.psn) == 0;
   if (f.psn != q.expected || !first) return true;
   if (q.receives_posted > 0) {
     --q.receives_posted;
@@ -163,10 +164,12 @@ void Network::notify_congestion(Qp& q, std::uint32_t index, const Port& p, Ps no
 
 void Network::complete_messages(Qp& q, std::uint32_t index, std::uint32_t before, Ps in_memory) {
   if (listener_ == nullptr) return;
-  const std::uint32_t first = (before - q.base_psn) / q.message_packets;
-  const std::uint32_t last = (q.expected - q.base_psn) / q.message_packets;
-  for (std::uint32_t m = first; m < last; ++m) {
-    const std::uint32_t message = q.base_message + m;
+  const std::uint32_t to = q.expected;
+  for (std::uint32_t psn = before; psn < to;) {
+    const MessageRun run = run_of(q, psn);
+    const std::uint32_t message = run.message_at(psn);
+    psn = run.end_of_message(psn);
+    if (psn > to) return;
     if (in_memory <= now()) {
       listener_->on_received(index, message);
     } else {

@@ -159,8 +159,8 @@ Phase tree_phase(std::shared_ptr<const DoubleTree> tree, Bytes size, bool reduce
       const TreeEdge edge = tree->edge(e);
       const Rank child = tree->layout().rank_at(edge.group, edge.child);
       const Rank parent = tree->layout().rank_at(edge.group, edge.parent);
-      sink(Edge{reduce ? child : parent, reduce ? parent : child, 0, edge.channel,
-                chunks.range(edge.chunk, edge.chunks)});
+      sink(Edge{reduce ? child : parent, reduce ? parent : child, static_cast<std::uint32_t>(edge.chunk), edge.channel,
+                chunks.range(edge.chunk, edge.chunks), static_cast<std::uint32_t>(edge.chunks)});
     }
   };
   phase.moves = [=](std::uint64_t step, const MoveSink& sink) {

@@ -2,7 +2,7 @@
 //
 // A header H has a constant kSize in bytes, a name kName, and
 //   template <typename Self, typename Visitor> static constexpr void visit(Self& h, Visitor& v);
-// that calls v(bits<N>, h.member) for each field, from the first bit on the wire to the last.
+// that calls v(kBits<N>, h.member) for each field, from the first bit on the wire to the last.
 #pragma once
 
 #include <array>
@@ -17,24 +17,24 @@
 
 namespace weft::wire {
 
-template <unsigned kCount>
-inline constexpr std::integral_constant<unsigned, kCount> bits{};
+template <unsigned Count>
+inline constexpr std::integral_constant<unsigned, Count> kBits{};
 
 // Writes fields from the most significant bit down. A value wider than its field loses its upper bits.
 class FieldWriter {
  public:
   explicit constexpr FieldWriter(std::uint8_t* out) : out_(out) {}
 
-  template <unsigned kCount, typename T>
-  constexpr void operator()(std::integral_constant<unsigned, kCount>, const T& value) {
-    static_assert(kCount >= 1 && kCount <= 64);
+  template <unsigned Count, typename T>
+  constexpr void operator()(std::integral_constant<unsigned, Count>, const T& value) {
+    static_assert(Count >= 1 && Count <= 64);
     const auto wide = static_cast<std::uint64_t>(value);
-    if constexpr (kCount > 32) put(wide >> 32, kCount - 32);
-    put(wide, kCount > 32 ? 32 : kCount);
+    if constexpr (Count > 32) put(wide >> 32, Count - 32);
+    put(wide, Count > 32 ? 32 : Count);
   }
-  template <unsigned kCount, std::size_t kBytes>
-  constexpr void operator()(std::integral_constant<unsigned, kCount>, const std::array<std::uint8_t, kBytes>& value) {
-    static_assert(kCount == 8 * kBytes);
+  template <unsigned Count, std::size_t Size>
+  constexpr void operator()(std::integral_constant<unsigned, Count>, const std::array<std::uint8_t, Size>& value) {
+    static_assert(Count == 8 * Size);
     for (const std::uint8_t byte : value) put(byte, 8);
   }
 
@@ -55,16 +55,16 @@ class FieldReader {
  public:
   explicit constexpr FieldReader(const std::uint8_t* in) : in_(in) {}
 
-  template <unsigned kCount, typename T>
-  constexpr void operator()(std::integral_constant<unsigned, kCount>, T& value) {
-    static_assert(kCount >= 1 && kCount <= 64);
+  template <unsigned Count, typename T>
+  constexpr void operator()(std::integral_constant<unsigned, Count>, T& value) {
+    static_assert(Count >= 1 && Count <= 64);
     std::uint64_t wide = 0;
-    if constexpr (kCount > 32) wide = take(kCount - 32) << 32;
-    value = static_cast<T>(wide | take(kCount > 32 ? 32 : kCount));
+    if constexpr (Count > 32) wide = take(Count - 32) << 32;
+    value = static_cast<T>(wide | take(Count > 32 ? 32 : Count));
   }
-  template <unsigned kCount, std::size_t kBytes>
-  constexpr void operator()(std::integral_constant<unsigned, kCount>, std::array<std::uint8_t, kBytes>& value) {
-    static_assert(kCount == 8 * kBytes);
+  template <unsigned Count, std::size_t Size>
+  constexpr void operator()(std::integral_constant<unsigned, Count>, std::array<std::uint8_t, Size>& value) {
+    static_assert(Count == 8 * Size);
     for (std::uint8_t& byte : value) byte = static_cast<std::uint8_t>(take(8));
   }
 
@@ -83,10 +83,10 @@ class FieldReader {
 // Whether every value fits its field.
 class FieldRange {
  public:
-  template <unsigned kCount, typename T>
-  constexpr void operator()(std::integral_constant<unsigned, kCount>, const T& value) {
-    if constexpr (kCount < 64 && (std::is_integral_v<T> || std::is_enum_v<T>))
-      fits_ = fits_ && (static_cast<std::uint64_t>(value) >> kCount) == 0;
+  template <unsigned Count, typename T>
+  constexpr void operator()(std::integral_constant<unsigned, Count>, const T& value) {
+    if constexpr (Count < 64 && (std::is_integral_v<T> || std::is_enum_v<T>))
+      fits_ = fits_ && (static_cast<std::uint64_t>(value) >> Count) == 0;
   }
   [[nodiscard]] constexpr bool fits() const { return fits_; }
 
@@ -97,9 +97,9 @@ class FieldRange {
 // Adds up the widths, so that a header's kSize can be checked against its fields.
 class FieldCount {
  public:
-  template <unsigned kCount, typename T>
-  constexpr void operator()(std::integral_constant<unsigned, kCount>, const T&) {
-    bits_ += kCount;
+  template <unsigned Count, typename T>
+  constexpr void operator()(std::integral_constant<unsigned, Count>, const T&) {
+    bits_ += Count;
   }
   [[nodiscard]] constexpr unsigned count() const { return bits_; }
 

@@ -46,9 +46,9 @@ std::uint32_t icrc(std::span<const std::uint8_t> frame, const FrameLayout& layou
   const std::size_t copied = std::min<std::size_t>(headers + fill, layout.icrc - layout.ip);
   std::fill_n(head.begin(), kPrefix, std::uint8_t{0xFF});
   std::copy_n(frame.begin() + layout.ip, copied, head.begin() + kPrefix);
-  for_each_masked(layout, [&](std::size_t offset, std::uint8_t bits_) {
+  for_each_masked(layout, [&](std::size_t offset, std::uint8_t masked) {
     std::uint8_t& byte = head[kPrefix + offset - layout.ip];
-    byte = static_cast<std::uint8_t>(byte | bits_);
+    byte = static_cast<std::uint8_t>(byte | masked);
   });
   const std::span<const std::uint8_t> masked(head.data(), kPrefix + copied);
   const auto rest = frame.subspan(layout.ip + copied, layout.icrc - layout.ip - copied);

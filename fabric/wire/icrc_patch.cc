@@ -32,7 +32,7 @@ IcrcPatch::IcrcPatch(const FrameLayout& layout, FieldPlace place)
   first_ = carried(last_, 4);
   auto terms = byte_terms(distance);
   for (std::size_t i = 0; i < size_; ++i) {
-    const std::uint8_t covered = static_cast<std::uint8_t>(~icrc_uncovered_bits(layout, end - 1 - i));
+    const auto covered = static_cast<std::uint8_t>(~icrc_uncovered_bits(layout, end - 1 - i));
     covered_ |= std::uint64_t{covered} << (8 * i);
     for (std::size_t value = 0; value < 256; ++value) tables_[i][value] = terms[value & covered];
     for (std::uint32_t& term : terms) term = crc_detail::append_zero_byte(term);

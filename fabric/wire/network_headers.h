@@ -38,9 +38,9 @@ struct EthernetHeader {
   bool operator==(const EthernetHeader&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<48>, h.destination);
-    v(bits<48>, h.source);
-    v(bits<16>, h.ether_type);
+    v(kBits<48>, h.destination);
+    v(kBits<48>, h.source);
+    v(kBits<16>, h.ether_type);
   }
 };
 
@@ -56,10 +56,10 @@ struct VlanTag {
   bool operator==(const VlanTag&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<3>, h.priority);
-    v(bits<1>, h.drop_eligible);
-    v(bits<12>, h.vlan_id);
-    v(bits<16>, h.ether_type);
+    v(kBits<3>, h.priority);
+    v(kBits<1>, h.drop_eligible);
+    v(kBits<12>, h.vlan_id);
+    v(kBits<16>, h.ether_type);
   }
 };
 
@@ -85,21 +85,21 @@ struct Ipv4Header {
   bool operator==(const Ipv4Header&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<4>, h.version);
-    v(bits<4>, h.header_words);
-    v(bits<6>, h.dscp);
-    v(bits<2>, h.ecn);
-    v(bits<16>, h.total_length);
-    v(bits<16>, h.identification);
-    v(bits<1>, h.reserved);
-    v(bits<1>, h.dont_fragment);
-    v(bits<1>, h.more_fragments);
-    v(bits<13>, h.fragment_offset);
-    v(bits<8>, h.ttl);
-    v(bits<8>, h.protocol);
-    v(bits<16>, h.checksum);
-    v(bits<32>, h.source);
-    v(bits<32>, h.destination);
+    v(kBits<4>, h.version);
+    v(kBits<4>, h.header_words);
+    v(kBits<6>, h.dscp);
+    v(kBits<2>, h.ecn);
+    v(kBits<16>, h.total_length);
+    v(kBits<16>, h.identification);
+    v(kBits<1>, h.reserved);
+    v(kBits<1>, h.dont_fragment);
+    v(kBits<1>, h.more_fragments);
+    v(kBits<13>, h.fragment_offset);
+    v(kBits<8>, h.ttl);
+    v(kBits<8>, h.protocol);
+    v(kBits<16>, h.checksum);
+    v(kBits<32>, h.source);
+    v(kBits<32>, h.destination);
   }
 };
 
@@ -119,15 +119,15 @@ struct Ipv6Header {
   bool operator==(const Ipv6Header&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<4>, h.version);
-    v(bits<6>, h.dscp);
-    v(bits<2>, h.ecn);
-    v(bits<20>, h.flow_label);
-    v(bits<16>, h.payload_length);
-    v(bits<8>, h.next_header);
-    v(bits<8>, h.hop_limit);
-    v(bits<128>, h.source);
-    v(bits<128>, h.destination);
+    v(kBits<4>, h.version);
+    v(kBits<6>, h.dscp);
+    v(kBits<2>, h.ecn);
+    v(kBits<20>, h.flow_label);
+    v(kBits<16>, h.payload_length);
+    v(kBits<8>, h.next_header);
+    v(kBits<8>, h.hop_limit);
+    v(kBits<128>, h.source);
+    v(kBits<128>, h.destination);
   }
 };
 
@@ -143,10 +143,10 @@ struct UdpHeader {
   bool operator==(const UdpHeader&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<16>, h.source_port);
-    v(bits<16>, h.destination_port);
-    v(bits<16>, h.length);
-    v(bits<16>, h.checksum);
+    v(kBits<16>, h.source_port);
+    v(kBits<16>, h.destination_port);
+    v(kBits<16>, h.length);
+    v(kBits<16>, h.checksum);
   }
 };
 

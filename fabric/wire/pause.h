@@ -30,10 +30,10 @@ struct PfcPause {
   bool operator==(const PfcPause&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<16>, h.opcode);
-    v(bits<8>, h.reserved);
-    v(bits<8>, h.enabled);
-    for (auto& timer : h.quanta) v(bits<16>, timer);
+    v(kBits<16>, h.opcode);
+    v(kBits<8>, h.reserved);
+    v(kBits<8>, h.enabled);
+    for (auto& timer : h.quanta) v(kBits<16>, timer);
   }
 };
 
@@ -48,8 +48,8 @@ struct GlobalPause {
   bool operator==(const GlobalPause&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<16>, h.opcode);
-    v(bits<16>, h.quanta);
+    v(kBits<16>, h.opcode);
+    v(kBits<16>, h.quanta);
   }
 };
 

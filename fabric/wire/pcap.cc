@@ -10,9 +10,9 @@ namespace {
 
 constexpr std::int64_t kFileHeader = 24, kRecordHeader = 16;
 
-template <std::size_t kWords>
-std::array<std::uint8_t, 4 * kWords> little_endian(const std::array<std::uint32_t, kWords>& words) {
-  std::array<std::uint8_t, 4 * kWords> out{};
+template <std::size_t Words>
+std::array<std::uint8_t, 4 * Words> little_endian(const std::array<std::uint32_t, Words>& words) {
+  std::array<std::uint8_t, 4 * Words> out{};
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(words[i / 4] >> (8 * (i % 4)));
   return out;
 }

@@ -32,19 +32,19 @@ struct Bth {
   bool operator==(const Bth&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<8>, h.opcode);
-    v(bits<1>, h.solicited_event);
-    v(bits<1>, h.migrated);
-    v(bits<2>, h.pad_count);
-    v(bits<4>, h.header_version);
-    v(bits<16>, h.p_key);
-    v(bits<1>, h.fecn);
-    v(bits<1>, h.becn);
-    v(bits<6>, h.reserved6);
-    v(bits<24>, h.dest_qp);
-    v(bits<1>, h.ack_request);
-    v(bits<7>, h.reserved7);
-    v(bits<24>, h.psn);
+    v(kBits<8>, h.opcode);
+    v(kBits<1>, h.solicited_event);
+    v(kBits<1>, h.migrated);
+    v(kBits<2>, h.pad_count);
+    v(kBits<4>, h.header_version);
+    v(kBits<16>, h.p_key);
+    v(kBits<1>, h.fecn);
+    v(kBits<1>, h.becn);
+    v(kBits<6>, h.reserved6);
+    v(kBits<24>, h.dest_qp);
+    v(kBits<1>, h.ack_request);
+    v(kBits<7>, h.reserved7);
+    v(kBits<24>, h.psn);
   }
 };
 
@@ -58,8 +58,8 @@ struct Rdeth {
   bool operator==(const Rdeth&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<8>, h.reserved);
-    v(bits<24>, h.ee_context);
+    v(kBits<8>, h.reserved);
+    v(kBits<24>, h.ee_context);
   }
 };
 
@@ -74,9 +74,9 @@ struct Deth {
   bool operator==(const Deth&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<32>, h.q_key);
-    v(bits<8>, h.reserved);
-    v(bits<24>, h.source_qp);
+    v(kBits<32>, h.q_key);
+    v(kBits<8>, h.reserved);
+    v(kBits<24>, h.source_qp);
   }
 };
 
@@ -90,8 +90,8 @@ struct XrcEth {
   bool operator==(const XrcEth&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<8>, h.reserved);
-    v(bits<24>, h.srq);
+    v(kBits<8>, h.reserved);
+    v(kBits<24>, h.srq);
   }
 };
 
@@ -106,9 +106,9 @@ struct Reth {
   bool operator==(const Reth&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<64>, h.virtual_address);
-    v(bits<32>, h.rkey);
-    v(bits<32>, h.dma_length);
+    v(kBits<64>, h.virtual_address);
+    v(kBits<32>, h.rkey);
+    v(kBits<32>, h.dma_length);
   }
 };
 
@@ -124,10 +124,10 @@ struct AtomicEth {
   bool operator==(const AtomicEth&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<64>, h.virtual_address);
-    v(bits<32>, h.rkey);
-    v(bits<64>, h.swap_or_add);
-    v(bits<64>, h.compare);
+    v(kBits<64>, h.virtual_address);
+    v(kBits<32>, h.rkey);
+    v(kBits<64>, h.swap_or_add);
+    v(kBits<64>, h.compare);
   }
 };
 
@@ -155,10 +155,10 @@ struct Aeth {
   bool operator==(const Aeth&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<1>, h.reserved);
-    v(bits<2>, h.kind);
-    v(bits<5>, h.value);
-    v(bits<24>, h.msn);
+    v(kBits<1>, h.reserved);
+    v(kBits<2>, h.kind);
+    v(kBits<5>, h.value);
+    v(kBits<24>, h.msn);
   }
 };
 
@@ -171,7 +171,7 @@ struct AtomicAckEth {
   bool operator==(const AtomicAckEth&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<64>, h.original);
+    v(kBits<64>, h.original);
   }
 };
 
@@ -184,7 +184,7 @@ struct ImmDt {
   bool operator==(const ImmDt&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<32>, h.data);
+    v(kBits<32>, h.data);
   }
 };
 
@@ -197,7 +197,7 @@ struct Ieth {
   bool operator==(const Ieth&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<32>, h.rkey);
+    v(kBits<32>, h.rkey);
   }
 };
 
@@ -210,7 +210,7 @@ struct CnpReserved {
   bool operator==(const CnpReserved&) const = default;
   template <typename Self, typename Visitor>
   static constexpr void visit(Self& h, Visitor& v) {
-    v(bits<128>, h.bytes);
+    v(kBits<128>, h.bytes);
   }
 };
 

@@ -60,7 +60,8 @@ class PacketLab : public packet::Listener {
   // A test that has no fabric stops here.
   explicit PacketLab(const FabricSpec& spec, const NetworkOptions& options = {}) {
     ns3::Simulator::Destroy();
-    ns3::Time::SetResolution(ns3::Time::PS);
+    static const bool in_picoseconds = (ns3::Time::SetResolution(ns3::Time::PS), true);  // ns-3 takes it once
+    EXPECT_TRUE(in_picoseconds);
     ns3::ObjectFactory scheduler;
     scheduler.SetTypeId("weft::packet::WheelScheduler");
     ns3::Simulator::SetScheduler(scheduler);
@@ -73,7 +74,7 @@ class PacketLab : public packet::Listener {
     auto network = Network::create(*topology_, *forwarding_, options);
     if (!network) throw std::runtime_error(network.error().text());
     network_ = std::move(*network);
-    network_->set_listener(this);
+    network_->add_listener(this);
   }
   ~PacketLab() override {
     ns3::Simulator::Destroy();  // its events are parts of the network
@@ -171,6 +172,46 @@ class PacketLab : public packet::Listener {
   bool stop_when_done_ = true;
   Ps last_ = 0;
 };
+
+// What N long flows from hosts 0 to N - 1 of a star into host N do between two times.
+struct Steady {
+  std::vector<double> shares;  // bits/s of wire, each sender's
+  double sum = 0;
+  double queue = 0, least = 1e18, most = 0;  // bytes: mean, extremes
+  double marked = 0;                         // share of packets
+};
+
+inline Steady incast_steady(PacketLab& lab, std::uint32_t n, Ps from, Ps to) {
+  Steady out;
+  std::vector<std::uint32_t> qps;
+  for (std::uint32_t i = 0; i < n; ++i) qps.push_back(lab.flow(i, n, 4'000'000'000, i + 1));
+  double samples = 0;
+  for (Ps t = from; t < to; t += 777'777) {
+    lab.at(t, [&] {
+      const double queue = lab.net().queue_bytes(lab.down(n), 3);
+      out.queue += queue;
+      out.least = std::min(out.least, queue);
+      out.most = std::max(out.most, queue);
+      ++samples;
+    });
+  }
+  lab.run_to(from);
+  const packet::Port& port = lab.net().port(lab.down(n));
+  const double frames = port.tx_frames, marks = port.marks;
+  std::vector<std::uint32_t> before;
+  for (const std::uint32_t qp : qps) before.push_back(lab.net().qp(qp).expected);
+  lab.run_to(to);
+  const auto& transport = lab.topology().spec().transport;
+  const double bits = 8.0 * (transport.mtu + transport.header_bytes) / (static_cast<double>(to - from) * 1e-12);
+  for (std::uint32_t i = 0; i < n; ++i) {
+    out.shares.push_back((lab.net().qp(qps[i]).expected - before[i]) * bits);
+    out.sum += out.shares.back();
+  }
+  out.queue /= samples;
+  out.marked = (port.marks - marks) / (port.tx_frames - frames);
+  EXPECT_EQ(lab.counters().drops, 0U);
+  return out;
+}
 
 // A random permutation in which nobody keeps its place.
 inline std::vector<std::uint32_t> derangement(std::uint32_t n, std::uint64_t seed) {

@@ -45,12 +45,12 @@ inline Octets counting(std::size_t size) {
 class FieldRandom {
  public:
   explicit FieldRandom(std::mt19937_64& random) : random_(&random) {}
-  template <unsigned kCount, typename T>
-  void operator()(std::integral_constant<unsigned, kCount>, T& value) {
-    value = static_cast<T>((*random_)() >> (64 - kCount));
+  template <unsigned Count, typename T>
+  void operator()(std::integral_constant<unsigned, Count>, T& value) {
+    value = static_cast<T>((*random_)() >> (64 - Count));
   }
-  template <unsigned kCount, std::size_t kBytes>
-  void operator()(std::integral_constant<unsigned, kCount>, std::array<std::uint8_t, kBytes>& value) {
+  template <unsigned Count, std::size_t Size>
+  void operator()(std::integral_constant<unsigned, Count>, std::array<std::uint8_t, Size>& value) {
     for (std::uint8_t& byte : value) byte = static_cast<std::uint8_t>((*random_)());
   }
 
