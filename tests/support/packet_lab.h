@@ -74,7 +74,7 @@ class PacketLab : public packet::Listener {
     auto network = Network::create(*topology_, *forwarding_, options);
     if (!network) throw std::runtime_error(network.error().text());
     network_ = std::move(*network);
-    network_->set_listener(this);
+    network_->add_listener(this);
   }
   ~PacketLab() override {
     ns3::Simulator::Destroy();  // its events are parts of the network
