@@ -274,6 +274,7 @@ class Network {
   // receiver.cc
   void receive(Port& p, std::uint32_t frame, Ps now);
   void take_data(Port& p, Frame& f, Ps now);
+  [[nodiscard]] bool ack_is_owed(Qp& q, const Frame& f);
   void take_trimmed(Qp& q, Frame& f, Ps now);
   [[nodiscard]] bool receive_is_posted(Qp& q, const Frame& f, Ps now);
   void answer(Qp& q, std::uint32_t index, const Frame& f, FrameKind kind, Ps now);

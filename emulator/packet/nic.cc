@@ -227,16 +227,16 @@ void Network::run_timer(Qp& q, Ps now) {
   simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(std::max(q.timer_at, this->now()) - this->now())), &q);
 }
 
-// Lazy: what was acknowledged meanwhile only moved `last_progress`.
+// Lazy: what was acknowledged meanwhile only moved `last_progress`. While it runs `timer_at` stays set, so that what is
+// sent from here starts no second timer.
 void Network::on_timer(Qp& q) {
   const Ps t = now();
-  q.timer_at = kNever;
   const std::uint32_t index = qps_.index_of(q);
-  if ((q.flags & kQpInUse) == 0) {
+  if ((q.flags & kQpInUse) == 0 || q.next_psn == q.first_unacked || (q.flags & kQpFailed) != 0) {
+    q.timer_at = kNever;
     give_back(index);
     return;
   }
-  if (q.next_psn == q.first_unacked || (q.flags & kQpFailed) != 0) return;
   Port& p = ports_[injectors_[q.injector].link];
   advance_and_schedule(p, t);
   // A sender that was told to wait has nothing to fear from silence.
@@ -244,6 +244,7 @@ void Network::on_timer(Qp& q) {
   if (q.last_progress + timeout_of(spec_) <= t) {
     ++counters_.timeouts;
     if (q.retries++ >= spec_.transport.retry_count) {
+      q.timer_at = kNever;
       fail(q, index);
       return;
     }
