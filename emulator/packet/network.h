@@ -260,6 +260,7 @@ class Network {
   std::uint32_t pull(Injector& inj, Port& p, Ps start, std::uint8_t priority);
   std::uint32_t make_data(Qp& q, std::uint32_t index, Ps start);
   [[nodiscard]] std::uint32_t take_psn(Qp& q);
+  [[nodiscard]] std::uint32_t next_entropy(Qp& q) const;
   void take_answer(Frame& f, Ps now);
   void take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now);
   void end_rnr_wait(Qp* q);
@@ -273,6 +274,7 @@ class Network {
   // receiver.cc
   void receive(Port& p, std::uint32_t frame, Ps now);
   void take_data(Port& p, Frame& f, Ps now);
+  [[nodiscard]] bool ack_is_owed(Qp& q, const Frame& f);
   void take_trimmed(Qp& q, Frame& f, Ps now);
   [[nodiscard]] bool receive_is_posted(Qp& q, const Frame& f, Ps now);
   void answer(Qp& q, std::uint32_t index, const Frame& f, FrameKind kind, Ps now);
