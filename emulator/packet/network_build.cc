@@ -397,7 +397,8 @@ void Network::give_back(std::uint32_t index) {
   if ((q.flags & kQpInUse) == 0 && !named) qps_.give(index);
 }
 
-void Network::post(std::uint32_t index, Bytes size) {
+// Packets of the message.
+std::uint32_t Network::append_message(std::uint32_t index, Bytes size) {
   Qp& q = qps_[index];
   const auto bytes = static_cast<std::uint64_t>(size.count);
   MessageRun last = q.run;
@@ -412,9 +413,15 @@ void Network::post(std::uint32_t index, Bytes size) {
       later_runs_[index].push_back(last);
     }
   }
+  return last.packets;
+}
+
+void Network::post(std::uint32_t index, Bytes size) {
+  Qp& q = qps_[index];
+  const std::uint32_t packets = append_message(index, size);
   const Ps t = now();
   advance_and_schedule(ports_[injectors_[q.injector].link], t);
-  q.end_psn += last.packets;
+  q.end_psn += packets;
   kick(q, index, t);
 }
 

@@ -216,7 +216,9 @@ void Network::run_timer(Qp& q, Ps now) {
   q.last_progress = now;
   q.timer_at = now + timeout_of(spec_);
   q.Ref();
-  simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(std::max(q.timer_at, this->now()) - this->now())), &q);
+  simulator_->ScheduleWithContext(
+      kTimerContext | qps_.index_of(q),
+      ns3::TimeStep(static_cast<std::uint64_t>(std::max(q.timer_at, this->now()) - this->now())), &q);
 }
 
 // Lazy: what was acknowledged meanwhile only moved `last_progress`.
@@ -249,7 +251,7 @@ void Network::on_timer(Qp& q) {
   }
   q.timer_at = q.last_progress + timeout_of(spec_);
   q.Ref();
-  simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(q.timer_at - t)), &q);
+  simulator_->ScheduleWithContext(kTimerContext | index, ns3::TimeStep(static_cast<std::uint64_t>(q.timer_at - t)), &q);
 }
 
 void Network::fail(Qp& q, std::uint32_t index) {

@@ -26,6 +26,7 @@ inline constexpr std::uint8_t kBitErrors = 8;
 inline constexpr std::uint8_t kMarksEcn = 16;
 inline constexpr std::uint8_t kWatched = 32;  // someone wants to see its frames
 inline constexpr std::uint8_t kScaleUpLink = 64;
+inline constexpr std::uint8_t kCrossing = 128;  // leads to another process's part of the fabric, or from there
 
 // One event a hop: a frame's start and arrival are computed when the port gets to it, which may be later in event order
 // than the start itself, but is never later than anything that could change it. So a port has at most one event of its
