@@ -21,6 +21,9 @@ namespace {
 // ns-3 reads at most MAX_MPI_MSG_SIZE = 2000 bytes at once; its own headers of a packet are below 100.
 constexpr std::size_t kMostBytes = 1'880;
 
+// Of the least crossing time so much is for filling a batch, the rest is lookahead.
+constexpr Ps kHeldShare = 4;
+
 ns3::Time time_of(Ps ps) { return ns3::TimeStep(static_cast<std::uint64_t>(ps)); }
 
 }  // namespace
@@ -39,9 +42,9 @@ Expected<std::unique_ptr<MpiBoundary>> MpiBoundary::create(Network& network, con
     if ((from == own || to == own) && link % 2 == 0) network.cut(link / 2, *boundary);
   }
   boundary->least_ = boundary->least_crossing_time(partition);
-  if (boundary->least_ < 2)
+  if (boundary->least_ < kHeldShare)
     return input_error("links between pods without delay", "", "several processes need links.*.delay above 0");
-  boundary->lookahead_ = boundary->least_ / 2;
+  boundary->lookahead_ = boundary->least_ - boundary->least_ / kHeldShare;
   boundary->make_channels(own);
   return boundary;
 }
@@ -101,8 +104,8 @@ void MpiBoundary::pause_leaves(LinkId link, std::uint8_t priority, bool pause, P
   send_if_full(part);
 }
 
-// A batch opened now is sent after the first half of the least crossing time, and read after the second: by then
-// nothing in it has arrived, since all of it left after the batch was opened.
+// A batch opened now is sent after the first part of the least crossing time, and read after the rest: by then nothing
+// in it has arrived, since all of it left after the batch was opened.
 std::vector<std::uint8_t>& MpiBoundary::batch_to(std::uint32_t part) {
   Trunk& trunk = trunks_[part];
   ++records_;

@@ -16,8 +16,9 @@
 namespace weft::packet {
 
 // To ns-3 each process is a node, and two that share cut cables are joined by one point-to-point channel, whose "Delay"
-// is the lookahead. What leaves within half of the time that every crossing takes at least goes as one ns3::Packet,
-// since a packet costs ns-3 and MPI more than the hops of a frame cost the engine; the other half is the lookahead.
+// is the lookahead. What leaves within a quarter of the time that every crossing takes at least goes as one
+// ns3::Packet, since a packet costs ns-3 and MPI more than the hops of a frame cost the engine; the rest of that time
+// is the lookahead.
 class MpiBoundary final : public Boundary {
  public:
   // Cuts the network's cables. Errors: kInput for a crossing link without delay. REQUIRES: MpiInterface is enabled, and

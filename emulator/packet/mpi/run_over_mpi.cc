@@ -6,6 +6,7 @@
 #include <ns3/object-factory.h>
 #include <ns3/simulator.h>
 #include <ns3/string.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -86,7 +87,16 @@ std::string links_text(const packet::Network& network, const MpiProcess& process
                      "digest of links", digest);
 }
 
+// In user code. What MPI spends on waiting is system time where it yields (mpi_yield_when_idle of Open MPI).
+std::uint64_t processor_us() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_utime.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(usage.ru_utime.tv_usec);
+}
+
 struct Speed {
+  std::uint64_t processor_us = 0;
   Clock::time_point begin, started, ended;
 };
 
@@ -102,9 +112,13 @@ std::string speed_text(const Speed& speed, const packet::Network& network, const
     return std::chrono::duration<double>(to - from).count();
   };
   const double run = seconds(speed.started, speed.ended);
-  std::string text = fmt::format("{} process{}: set-up {:.2f} s, run {:.2f} s, {} events, {:.3f} M data hops/s\n",
-                                 process.size(), process.size() == 1 ? "" : "es", seconds(speed.begin, speed.started),
-                                 run, sums[1], static_cast<double>(sums[0]) / run * 1e-6);
+  std::vector<std::uint64_t> busiest{speed.processor_us};
+  reduce(busiest, MPI_MAX, process);
+  std::string text = fmt::format(
+      "{} process{}: set-up {:.2f} s, run {:.2f} s, {} events, {:.3f} M data hops/s; "
+      "the busiest took {:.2f} s of processor\n",
+      process.size(), process.size() == 1 ? "" : "es", seconds(speed.begin, speed.started), run, sums[1],
+      static_cast<double>(sums[0]) / run * 1e-6, static_cast<double>(busiest[0]) * 1e-6);
   if (boundary == nullptr) return text;
   return text + fmt::format("{} frames and pauses crossed in {} packets; lookahead {:.6f} us\n", sums[2], sums[3],
                             microseconds(static_cast<std::uint64_t>(boundary->lookahead())));
@@ -154,7 +168,9 @@ Expected<MpiRun> run_over_mpi(const MpiProcess& process, const Topology& topolog
   if (auto started = run.start(schedule); !started) return tl::unexpected(started.error());
   MPI_Barrier(MPI_COMM_WORLD);
   speed.started = Clock::now();
+  const std::uint64_t before = processor_us();
   ns3::Simulator::Run();
+  speed.processor_us = processor_us() - before;
   speed.ended = Clock::now();
   MpiRun result;
   result.summary =
