@@ -63,7 +63,8 @@ void Network::take_data(Port& p, Frame& f, Ps now) {
     ++q.unanswered;
   }
   const Ps in_memory = bus_ps_per_byte_ != 0 && (q.flags & kQpScaleUp) == 0 ? drain(p, f.payload, now) : now;
-  const bool ask = (f.flags & (kAckRequest | kLastOfMessage)) != 0 || !fresh || ack_is_owed(q, f);
+  const bool owed = ack_is_owed(q, f);
+  const bool ask = (f.flags & (kAckRequest | kLastOfMessage)) != 0 || !fresh || owed;
   if (ask || q.unanswered >= spec_.transport.ack_every) answer(q, index, f, FrameKind::kAck, now);
   if (q.expected != before) complete_messages(q, index, before, in_memory);
 }
