@@ -154,6 +154,8 @@ class Network {
   [[nodiscard]] std::uint32_t queue_bytes(LinkId link, std::uint8_t priority);
   // A bit error hits the frame on this link. The same at every call: decided by frame, link and arrival.
   [[nodiscard]] bool corrupted(const Port& p, const Frame& f) const;
+  // Adaptive by flow: a QP's path depends on the QPs made before it.
+  [[nodiscard]] bool places_flows() const { return !placed_.empty(); }
   [[nodiscard]] PfcWatch& pfc_watch() { return *pfc_watch_; }
   [[nodiscard]] Ps now() const { return simulator_->Now().GetTimeStep(); }
 
