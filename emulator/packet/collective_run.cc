@@ -24,7 +24,7 @@ CollectiveRun::CollectiveRun(Network& network, const Forwarding& forwarding, con
       slots_(kMostSlots),
       bytes_to_deliver_(plan.bytes),
       phases_(schedule.phases.size()) {
-  network_.set_listener(this);
+  network_.add_listener(this);
 }
 
 void CollectiveRun::start() {
