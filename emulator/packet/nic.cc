@@ -186,8 +186,7 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
     f.flags |= kAckRequest;
     q.asked = q.next_psn;
   }
-  if ((q.flags & kQpPerPacket) != 0)
-    f.entropy = static_cast<std::uint32_t>(mix64(q.digest + kGolden * ++q.draws) >> 32U);
+  if ((q.flags & kQpPerPacket) != 0) f.entropy = next_entropy(q);
   if ((q.flags & kQpScaleUp) == 0 && spec_.transport.congestion_control == CongestionControlKind::kHpcc) {
     f.telemetry = telemetry_.take();
     telemetry_[f.telemetry].hops = 0;
@@ -196,6 +195,15 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
   ++counters_.data_frames;
   run_timer(q, start);
   return frame;
+}
+
+// Over P paths a QP goes round and round from a place of its own (as public models of spraying NICs do: every path gets
+// its share of every window); else each packet has a draw of its own.
+std::uint32_t Network::next_entropy(Qp& q) const {
+  ++q.draws;
+  const std::uint32_t paths = spec_.routing.spray_paths;
+  if (paths != 0) return static_cast<std::uint32_t>((q.draws + (q.digest >> 32U)) % paths);
+  return static_cast<std::uint32_t>(mix64(q.digest + kGolden * q.draws) >> 32U);
 }
 
 // The PSN to send now: what is to be repeated first.
@@ -219,16 +227,16 @@ void Network::run_timer(Qp& q, Ps now) {
   simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(std::max(q.timer_at, this->now()) - this->now())), &q);
 }
 
-// Lazy: what was acknowledged meanwhile only moved `last_progress`.
+// Lazy: what was acknowledged meanwhile only moved `last_progress`. While it runs `timer_at` stays set, so that what is
+// sent from here starts no second timer.
 void Network::on_timer(Qp& q) {
   const Ps t = now();
-  q.timer_at = kNever;
   const std::uint32_t index = qps_.index_of(q);
-  if ((q.flags & kQpInUse) == 0) {
+  if ((q.flags & kQpInUse) == 0 || q.next_psn == q.first_unacked || (q.flags & kQpFailed) != 0) {
+    q.timer_at = kNever;
     give_back(index);
     return;
   }
-  if (q.next_psn == q.first_unacked || (q.flags & kQpFailed) != 0) return;
   Port& p = ports_[injectors_[q.injector].link];
   advance_and_schedule(p, t);
   // A sender that was told to wait has nothing to fear from silence.
@@ -236,6 +244,7 @@ void Network::on_timer(Qp& q) {
   if (q.last_progress + timeout_of(spec_) <= t) {
     ++counters_.timeouts;
     if (q.retries++ >= spec_.transport.retry_count) {
+      q.timer_at = kNever;
       fail(q, index);
       return;
     }

@@ -94,7 +94,8 @@ TEST_P(Headroom, FromRateAndLengthIsEnoughAndNeeded) {
   EXPECT_GT(lab.counters().drops, 0U);
 }
 INSTANTIATE_TEST_SUITE_P(Links, Headroom,
-                         ::testing::Values(std::pair(100, 1), std::pair(100, 10), std::pair(400, 1), std::pair(400, 5)));
+                         ::testing::Values(std::pair(100, 1), std::pair(100, 10), std::pair(400, 1),
+                                           std::pair(400, 5)));
 
 TEST(Pfc, HoldsOnlyItsPriority) {
   FabricSpec s = flood(2);
