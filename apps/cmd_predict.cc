@@ -81,6 +81,7 @@ Expected<PredictRequest> make_request(const PredictOptions& options, const Fabri
     if (!constants) return tl::unexpected(constants.error());
     request.constants = *constants;
   }
+  if (options.constants == "wire") request.constants = Constants::wire(spec);
   request.collective = {*kind,
                         options.algorithm,
                         options.ranks,
@@ -205,8 +206,8 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
       ->check(CLI::IsMember({"fluid", "analytic", "packet"}))
       ->capture_default_str();
   cmd->add_option("--constants", o.constants,
-                  "calibrated: the GPU generation's latencies and efficiencies; ideal: none")
-      ->check(CLI::IsMember({"calibrated", "ideal"}))
+                  "calibrated: the GPU generation's latencies and efficiencies; wire: headers and path delays; ideal: none")
+      ->check(CLI::IsMember({"calibrated", "wire", "ideal"}))
       ->capture_default_str();
   cmd->add_option("--batch-epsilon", o.batch_epsilon, "Take finishes within this share of the time together; 0: exact")
       ->check(CLI::Range(0.0, 0.5));

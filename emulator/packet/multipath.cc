@@ -14,8 +14,7 @@ std::uint32_t Network::choose_link(const Port& in, const Frame& f, Ps now) {
   switch (spec_.routing.kind) {
     case RoutingKind::kSpray:
       if (spec_.routing.spray_paths != 0) {
-        const std::uint64_t entropy = f.entropy % spec_.routing.spray_paths;
-        const auto c = forwarding_.hashed_choice(hops, mix64(q.digest + kGolden * (entropy + 1)));
+        const auto c = forwarding_.hashed_choice(hops, mix64(q.digest + kGolden * (f.entropy + 1ULL)));
         return c ? hops.link(*c).value : kNone;
       }
       return any_live(hops, mix64((std::uint64_t{f.entropy} << 32U) ^ hops.switch_id));

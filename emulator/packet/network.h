@@ -132,6 +132,7 @@ class Network {
   [[nodiscard]] Port& port(LinkId link) { return ports_[link.value]; }
   [[nodiscard]] const Port& port(LinkId link) const { return ports_[link.value]; }
   [[nodiscard]] Qp& qp(std::uint32_t index) { return qps_[index]; }
+  [[nodiscard]] const Qp& qp(std::uint32_t index) const { return qps_[index]; }
   [[nodiscard]] Frame& frame(std::uint32_t index) { return frames_[index]; }
   [[nodiscard]] SwitchBuffer& buffer(std::uint32_t switch_index) { return switches_[switch_index]; }
   [[nodiscard]] std::uint32_t switch_count() const { return static_cast<std::uint32_t>(switches_.size()); }
@@ -259,6 +260,7 @@ class Network {
   std::uint32_t pull(Injector& inj, Port& p, Ps start, std::uint8_t priority);
   std::uint32_t make_data(Qp& q, std::uint32_t index, Ps start);
   [[nodiscard]] std::uint32_t take_psn(Qp& q);
+  [[nodiscard]] std::uint32_t next_entropy(Qp& q) const;
   void take_answer(Frame& f, Ps now);
   void take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now);
   void end_rnr_wait(Qp* q);

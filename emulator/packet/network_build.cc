@@ -248,17 +248,15 @@ Ps Network::one_way(std::span<const std::uint32_t> links, std::uint32_t bytes) c
 
 // kAdaptive by flow: at every switch the next hop with the fewest flows placed so far, as the fluid engine does.
 bool Network::place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out) {
+  const SwitchHash hash(spec_.routing, options_.seed);
   out.push_back(topology_.host_link(from, false));
   for (;;) {
     const NextHops hops = forwarding_.next_hops(out.back(), to);
     if (hops.choices == 0) break;
-    std::uint32_t c = static_cast<std::uint32_t>(digest % hops.choices);
-    std::uint32_t best = kNone;
-    for (std::uint32_t i = 0; i < hops.choices; ++i, c = c + 1 == hops.choices ? 0 : c + 1) {
-      if (hops.suspect && !forwarding_.alive(hops, c)) continue;
-      if (best == kNone || placed_[hops.link(c).value] < placed_[hops.link(best).value]) best = c;
-    }
-    if (best == kNone) break;
+    const auto live = [&](std::uint32_t c) { return forwarding_.alive(hops, c); };
+    const auto load = [&](std::uint32_t c) { return std::uint32_t{placed_[hops.link(c).value]}; };
+    const std::uint32_t best = choose_least_loaded(hops, hash, digest, live, load);
+    if (best == kNoChoice) break;
     out.push_back(hops.link(best));
     ++placed_[out.back().value];
     if (out.back() == topology_.host_link(to, true)) return true;

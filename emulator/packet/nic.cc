@@ -186,8 +186,7 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
     f.flags |= kAckRequest;
     q.asked = q.next_psn;
   }
-  if ((q.flags & kQpPerPacket) != 0)
-    f.entropy = static_cast<std::uint32_t>(mix64(q.digest + kGolden * ++q.draws) >> 32U);
+  if ((q.flags & kQpPerPacket) != 0) f.entropy = next_entropy(q);
   if ((q.flags & kQpScaleUp) == 0 && spec_.transport.congestion_control == CongestionControlKind::kHpcc) {
     f.telemetry = telemetry_.take();
     telemetry_[f.telemetry].hops = 0;
@@ -196,6 +195,15 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
   ++counters_.data_frames;
   run_timer(q, start);
   return frame;
+}
+
+// Over P paths a QP goes round and round from a place of its own (as public models of spraying NICs do: every path gets
+// its share of every window); else each packet has a draw of its own.
+std::uint32_t Network::next_entropy(Qp& q) const {
+  ++q.draws;
+  const std::uint32_t paths = spec_.routing.spray_paths;
+  if (paths != 0) return static_cast<std::uint32_t>((q.draws + (q.digest >> 32U)) % paths);
+  return static_cast<std::uint32_t>(mix64(q.digest + kGolden * q.draws) >> 32U);
 }
 
 // The PSN to send now: what is to be repeated first.

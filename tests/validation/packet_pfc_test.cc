@@ -30,7 +30,7 @@ TEST(Pfc, PausesAtTheThresholdAndResumesBelowIt) {
   PacketLab lab(s);
   Pauses pauses;
   pauses.network = &lab.net();
-  lab.net().set_observer(&pauses);
+  lab.net().add_observer(&pauses);
   lab.flow(0, 2, 10'000'000, 1);
   lab.flow(1, 2, 10'000'000, 2);
   std::uint32_t peak = 0, least = 1'000'000;
@@ -94,7 +94,8 @@ TEST_P(Headroom, FromRateAndLengthIsEnoughAndNeeded) {
   EXPECT_GT(lab.counters().drops, 0U);
 }
 INSTANTIATE_TEST_SUITE_P(Links, Headroom,
-                         ::testing::Values(std::pair(100, 1), std::pair(100, 10), std::pair(400, 1), std::pair(400, 5)));
+                         ::testing::Values(std::pair(100, 1), std::pair(100, 10), std::pair(400, 1),
+                                           std::pair(400, 5)));
 
 TEST(Pfc, HoldsOnlyItsPriority) {
   FabricSpec s = flood(2);
