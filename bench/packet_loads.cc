@@ -1,6 +1,7 @@
 #include "bench/packet_loads.h"
 
 #include <fmt/format.h>
+#include <ns3/simulator.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -110,6 +111,7 @@ LoadResult run_load(const PacketLoad& load) {
   const packet::NetworkCounters& c = network.counters();
   result.hops = c.data_hops;
   result.packets = c.data_frames;
+  result.events = ns3::Simulator::GetEventCount();
   result.acks = c.acks;
   result.cnps = c.cnps;
   result.marks = c.marks;

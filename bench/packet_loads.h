@@ -32,6 +32,7 @@ struct PacketLoad {
 struct LoadResult {
   std::uint64_t hops = 0;     // data packets x links
   std::uint64_t packets = 0;  // data packets that NICs started
+  std::uint64_t events = 0;   // of the simulator
   std::uint64_t acks = 0, cnps = 0, marks = 0, pauses = 0, drops = 0, retransmissions = 0;
   double setup_cpu = 0, run_cpu = 0;  // s
   double setup_bytes = 0;             // resident memory that set-up added

@@ -179,8 +179,8 @@ int run(int argc, char** argv) {
     const std::string spread = fmt::format("{:.3g} to {:.3g} in {} runs", speed.least, speed.most, repeats);
     if (c.limit > 0) table.add_rate(figure, speed.median, "limit", c.limit * 1e-6);
     table.add_rate(figure, speed.median, spread, speed.least);
-    fmt::print("  last run: {} hops, {} acks, {} marks, {} cnps, {} pauses, {} drops, {:.1f} us simulated\n", last.hops,
-               last.acks, last.marks, last.cnps, last.pauses, last.drops, last.simulated * 1e6);
+    fmt::print("  last run: {} hops, {} events, {} acks, {} marks, {} cnps, {} pauses, {} drops, {:.1f} us simulated\n", last.hops,
+               last.events, last.acks, last.marks, last.cnps, last.pauses, last.drops, last.simulated * 1e6);
   }
   if (wanted("stock")) {
     LoadResult last;

@@ -104,7 +104,7 @@ void Network::reroute(std::uint32_t cable, bool alive) {
     Qp& q = qps_[index];
     if ((q.flags & kQpInUse) == 0 || (q.flags & (kQpScaleUp | kQpExplicit)) != 0) continue;
     if (!alive && !crosses(path(q)) && !crosses(back_path(q))) continue;
-    static_cast<void>(route_network(q));  // without a way it keeps the old one, and times out
+    static_cast<void>(route_network(q, from_port(q), to_port(q)));  // without a way it keeps the old one, and times out
   }
 }
 

@@ -8,7 +8,7 @@ namespace weft::packet {
 
 std::uint32_t Network::choose_link(const Port& in, const Frame& f, Ps now) {
   Qp& q = qps_[f.qp];
-  const NextHops hops = forwarding_.next_hops(LinkId{ports_.index_of(in)}, PortId{q.to_port});
+  const NextHops hops = forwarding_.next_hops(LinkId{ports_.index_of(in)}, to_port(q));
   if (hops.choices == 0) return kNone;
   if (hops.choices == 1) return hops.link(0).value;
   switch (spec_.routing.kind) {

@@ -21,6 +21,7 @@
 #include "emulator/packet/port.h"
 #include "emulator/packet/qp.h"
 #include "emulator/packet/reorder.h"
+#include "emulator/packet/retransmit_timers.h"
 #include "fabric/priorities.h"
 #include "fabric/topology.h"
 #include "topologies/forwarding.h"
@@ -141,6 +142,11 @@ class Network {
     const SwitchBuffer& s = switches_[switch_index];
     return {switch_ports_.data() + s.first_port, s.port_count};
   }
+  // NIC ports of a QP that is routed from one to another.
+  [[nodiscard]] PortId from_port(const Qp& q) const { return port_of(path(q).front()); }
+  [[nodiscard]] PortId to_port(const Qp& q) const { return port_of(path(q).back()); }
+  // Of a full packet and its ACK through empty queues.
+  [[nodiscard]] Ps base_rtt(const Qp& q) const;
   [[nodiscard]] std::span<const std::uint32_t> path(const Qp& q) const { return route(q.path, q.hops); }
   [[nodiscard]] std::span<const std::uint32_t> back_path(const Qp& q) const { return route(q.back_path, q.back_hops); }
   [[nodiscard]] std::uint32_t live_frames() const { return frames_.live(); }
@@ -161,7 +167,6 @@ class Network {
 
  private:
   friend struct Port;
-  friend struct Qp;
   Network(const Topology& topology, Forwarding& forwarding, const NetworkOptions& options);
 
   // network_build.cc
@@ -175,17 +180,23 @@ class Network {
   void give_back(std::uint32_t index);
   void unplace_flow(const Qp& q);
   void build_dwrr(const PriorityWeights& weights);
-  Expected<void> route_network(Qp& q);
+  Expected<void> route_network(Qp& q, PortId from, PortId to);
   void route_scale_up(Qp& q, const QpRequest& request);
   Expected<void> route_qp(Qp& q, const QpRequest& request);
   void set_path(std::array<std::uint32_t, kInlinePath>& path, std::uint8_t& hops, std::span<const std::uint32_t> links);
   [[nodiscard]] Ps one_way(std::span<const std::uint32_t> links, std::uint32_t bytes) const;
   [[nodiscard]] std::uint32_t injector_of(std::uint32_t link);
   [[nodiscard]] double ps_per_byte_of(const Qp& q) const {
-    return std::max(q.control.ps_per_byte(), q.least_ps_per_byte);
+    const double least = (q.flags & kQpRateLimited) != 0 ? rate_limits_.at(qps_.index_of(q)) : 0.0;
+    return std::max(q.control.ps_per_byte(), least);
   }
+  [[nodiscard]] std::uint32_t headers_of(const Qp& q) const { return (q.flags & kQpScaleUp) != 0 ? 0 : header_bytes_; }
+  [[nodiscard]] Port& sending_port(const Qp& q) { return ports_[path(q)[0]]; }
   [[nodiscard]] const CongestionParams& params_of(const Qp& q) const {
     return (q.flags & kQpScaleUp) != 0 ? scale_up_control_ : network_control_;
+  }
+  [[nodiscard]] PortId port_of(std::uint32_t host_link) const {
+    return PortId{(host_link - topology_.first_host_link()) / 2};
   }
   [[nodiscard]] std::span<const std::uint32_t> route(const std::array<std::uint32_t, kInlinePath>& inline_path,
                                                      std::uint8_t hops) const {
@@ -269,8 +280,14 @@ class Network {
   void acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now);
   [[nodiscard]] MessageRun later_run_of(const Qp& q, std::uint32_t psn) const;
   void retire_runs(Qp& q, std::uint32_t index);
-  void run_timer(Qp& q, Ps now);
-  void on_timer(Qp& q);
+
+  // retransmit.cc
+  void run_timer(Qp& q, std::uint32_t index, Ps now);
+  void wait_for_timeout(Qp& q, std::uint32_t index);
+  void open_timer_slice();
+  void look_at_timer(std::uint32_t index);
+  void on_timer(std::uint32_t index);
+  void time_out(Qp& q, std::uint32_t index, Ps now);
   void fail(Qp& q, std::uint32_t index);
 
   // receiver.cc
@@ -309,6 +326,9 @@ class Network {
   Arena<Qp> qps_;
   Arena<IntRecord> telemetry_;
   std::vector<Injector> injectors_;
+  RetransmitTimers timers_;
+  std::unordered_map<std::uint32_t, double> rate_limits_;             // by QP with kQpRateLimited: least ps per wire byte
+  std::unordered_map<std::uint32_t, std::uint32_t> posted_receives_;  // by QP with kQpSend
   std::vector<SwitchBuffer> switches_;
   std::vector<std::uint32_t> switch_ports_;  // links out of each switch
   std::uint32_t first_spine_ = 0, first_core_ = 0, first_scale_up_ = 0;

@@ -45,8 +45,8 @@ std::uint32_t Network::next_of(const Qp& q, std::span<const std::uint32_t> links
                                bool back) {
   const std::uint32_t hop = f.hop + 1U;
   if (hop < links.size() && ports_[links[hop]].at_switch == in.to_switch) return links[hop];
-  if (q.to_port == kNone) return kNone;
-  const PortId to{back ? q.from_port : q.to_port};
+  if ((q.flags & (kQpScaleUp | kQpExplicit)) != 0) return kNone;
+  const PortId to = back ? from_port(q) : to_port(q);
   const NextHops hops = forwarding_.next_hops(LinkId{ports_.index_of(in)}, to);
   const auto c = forwarding_.hashed_choice(hops, back ? q.back_digest : q.digest);
   return c ? hops.link(*c).value : kNone;

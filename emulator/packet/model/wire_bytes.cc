@@ -110,8 +110,8 @@ std::vector<std::uint8_t> wire_bytes(Network& network, const WireIds& ids, LinkI
            : (f.flags & kCongestionExperienced) != 0 && data ? wire::Ecn::kCe
                                                              : wire::Ecn::kEct0;
   ip.ttl = static_cast<std::uint8_t>(kTtl - f.hop);
-  ip.source = port_address(PortId{data ? q.from_port : q.to_port});
-  ip.destination = port_address(PortId{data ? q.to_port : q.from_port});
+  ip.source = port_address(data ? network.from_port(q) : network.to_port(q));
+  ip.destination = port_address(data ? network.to_port(q) : network.from_port(q));
   ip.identification = static_cast<std::uint16_t>(f.psn);
   h.ip = ip;
   h.udp.source_port = ids.udp_source_port;
