@@ -205,8 +205,9 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
                   "fluid: every transfer routed and hashed; analytic: closed forms; packet: simulated by ns-3")
       ->check(CLI::IsMember({"fluid", "analytic", "packet"}))
       ->capture_default_str();
-  cmd->add_option("--constants", o.constants,
-                  "calibrated: the GPU generation's latencies and efficiencies; wire: headers and path delays; ideal: none")
+  cmd->add_option(
+         "--constants", o.constants,
+         "calibrated: the GPU generation's latencies and efficiencies; wire: headers and path delays; ideal: none")
       ->check(CLI::IsMember({"calibrated", "wire", "ideal"}))
       ->capture_default_str();
   cmd->add_option("--batch-epsilon", o.batch_epsilon, "Take finishes within this share of the time together; 0: exact")

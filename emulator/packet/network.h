@@ -167,6 +167,8 @@ class Network {
   [[nodiscard]] std::uint32_t queue_bytes(LinkId link, std::uint8_t priority);
   // A bit error hits the frame on this link. The same at every call: decided by frame, link and arrival.
   [[nodiscard]] bool corrupted(const Port& p, const Frame& f) const;
+  // Adaptive by flow: a QP's path depends on the QPs made before it.
+  [[nodiscard]] bool places_flows() const { return !placed_.empty(); }
   [[nodiscard]] PfcWatch& pfc_watch() { return *pfc_watch_; }
   [[nodiscard]] Ps now() const { return simulator_->Now().GetTimeStep(); }
 
@@ -306,6 +308,7 @@ class Network {
   // receiver.cc
   void receive(Port& p, std::uint32_t frame, Ps now);
   void take_data(Port& p, Frame& f, Ps now);
+  [[nodiscard]] bool ack_is_owed(Qp& q, const Frame& f);
   void take_trimmed(Qp& q, Frame& f, Ps now);
   [[nodiscard]] bool receive_is_posted(Qp& q, const Frame& f, Ps now);
   void answer(Qp& q, std::uint32_t index, const Frame& f, FrameKind kind, Ps now);

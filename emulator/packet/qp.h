@@ -40,6 +40,7 @@ inline constexpr std::uint16_t kQpNakSent = 4;      // receiver: asked once for 
 inline constexpr std::uint16_t kQpMixed = 8;        // messages of other sizes follow: Network::later_runs_
 inline constexpr std::uint16_t kQpSend = 16;        // SEND: consumes a posted receive for each message
 inline constexpr std::uint16_t kQpFailed = 32;      // retries used up, or no path
+inline constexpr std::uint16_t kQpAckOwed = 64;      // receiver: an ACK request overtook what it waits for
 inline constexpr std::uint16_t kQpRnrWait = 128;    // told that the receiver is not ready
 inline constexpr std::uint16_t kQpPerPacket = 256;  // switches choose for each packet
 inline constexpr std::uint16_t kQpDirectAck = 512;  // ends in a switch (in-network reduction): acknowledged out of band

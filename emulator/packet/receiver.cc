@@ -63,9 +63,23 @@ void Network::take_data(Port& p, Frame& f, Ps now) {
     ++q.unanswered;
   }
   const Ps in_memory = bus_ps_per_byte_ != 0 && (q.flags & kQpScaleUp) == 0 ? drain(p, f.payload, now) : now;
-  const bool ask = (f.flags & (kAckRequest | kLastOfMessage)) != 0 || !fresh;
+  const bool owed = ack_is_owed(q, f);
+  const bool ask = (f.flags & (kAckRequest | kLastOfMessage)) != 0 || !fresh || owed;
   if (ask || q.unanswered >= spec_.transport.ack_every) answer(q, index, f, FrameKind::kAck, now);
   if (q.expected != before) complete_messages(q, index, before, in_memory);
+}
+
+// A packet that asked for an ACK may have overtaken others, for which the sender then waits: these are answered one by
+// one until nothing is missing.
+bool Network::ack_is_owed(Qp& q, const Frame& f) {
+  if (q.reorder == kNone) return false;
+  const bool owed = (q.flags & kQpAckOwed) != 0;
+  const bool missing = reorders_[q.reorder].received() != q.expected;
+  if (!missing)
+    q.flags &= static_cast<std::uint16_t>(~kQpAckOwed);
+  else if ((f.flags & (kAckRequest | kLastOfMessage)) != 0)
+    q.flags |= kQpAckOwed;
+  return owed;
 }
 
 // The payload is gone. Go-back-N starts again there; otherwise just that packet is asked for.

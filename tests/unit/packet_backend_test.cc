@@ -165,6 +165,31 @@ TEST(PacketBackend, PairWithoutAPathIsNamed) {
   EXPECT_EQ(from_worker.error().text(), m.error().text());
 }
 
+// Five switches in a ring, everybody two of them on: each cable waits for the next.
+TEST(PacketBackend, DeadlockEndsTheRunAndNamesItsPorts) {
+  constexpr std::uint32_t n = 5;
+  PacketRun run = packet_run(one_switch(2 * n), CollectiveKind::kShift, "shift", 64 * kMiB);
+  run.request.collective.shift = 2;
+  run.spec.transport.window = Bytes{100'000'000};
+  run.spec.switches.xoff = Bytes{50'000};
+  run.spec.topology = {};
+  run.spec.topology.kind = TopologyKind::kExplicit;
+  for (std::uint32_t i = 0; i < 2 * n; ++i) {
+    const std::string leaf = "ring" + std::to_string(i % n);
+    if (i < n) run.spec.topology.switches.push_back({leaf, NodeKind::kLeaf});
+    run.spec.topology.links.push_back({"host" + std::to_string(i) + ".nic0", leaf, {}, {}, 1});
+  }
+  for (std::uint32_t i = 0; i < n; ++i) {
+    run.spec.topology.links.push_back({"ring" + std::to_string(i), "ring" + std::to_string((i + 1) % n), {}, {}, 1});
+  }
+  const auto m = run.result();
+  ASSERT_FALSE(m);
+  EXPECT_EQ(m.error().code, ErrorCode::kInput);
+  EXPECT_THAT(m.error().text(), HasSubstr("PFC deadlock at"));
+  EXPECT_THAT(m.error().text(), HasSubstr("ring2>ring3"));
+  EXPECT_THAT(m.error().text(), HasSubstr("wait for one another in a cycle; see failures, routing"));
+}
+
 struct Told {
   std::string texts;
   std::vector<std::string> ends;
