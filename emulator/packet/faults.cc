@@ -85,7 +85,7 @@ Rate Network::nominal_rate(LinkId link) const {
 // What waits at a dead port is lost, and its buffer is free again.
 void Network::flush(Port& p) {
   for (std::uint32_t priority = 0; priority < kPriorities; ++priority) {
-    while (p.queue[priority].head != kNone) {
+    while ((p.nonempty >> priority & 1U) != 0) {
       const std::uint32_t frame = dequeue(p, priority, now());
       frames_[frame].in_link = kNone;
       ++counters_.lost_on_dead_links;

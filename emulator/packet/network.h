@@ -156,6 +156,13 @@ class Network {
   [[nodiscard]] MessageRun run_of(const Qp& q, std::uint32_t psn) const {
     return (q.flags & kQpMixed) == 0 ? q.run : later_run_of(q, psn);
   }
+  // What a port holds of one priority.
+  [[nodiscard]] const Lane& lane(const Port& p, std::uint32_t priority) const {
+    static constexpr Lane kEmpty;
+    const std::uint32_t lane = lane_number_[priority];
+    if (lane < kPortLanes) return p.lanes[lane];
+    return more_lanes_.empty() ? kEmpty : more_lanes_[ports_.index_of(p)][lane - kPortLanes];
+  }
   // Bytes waiting at a port now, of one priority.
   [[nodiscard]] std::uint32_t queue_bytes(LinkId link, std::uint8_t priority);
   // A bit error hits the frame on this link. The same at every call: decided by frame, link and arrival.
@@ -174,6 +181,14 @@ class Network {
   Expected<void> build_port(LinkId link);
   void build_switches();
   void set_rate(Port& p, Rate rate);
+  void order_lanes();
+  void open_lane(std::uint8_t priority);
+  // REQUIRES: open_lane(priority).
+  [[nodiscard]] Lane& lane_of(Port& p, std::uint32_t priority) {
+    const std::uint32_t lane = lane_number_[priority];
+    return lane < kPortLanes ? p.lanes[lane] : more_lanes_[ports_.index_of(p)][lane - kPortLanes];
+  }
+  [[nodiscard]] FrameQueue& queue(Port& p, std::uint32_t priority) { return lane_of(p, priority).queue; }
   [[nodiscard]] Rate rate_now(LinkId link) const;
   [[nodiscard]] bool place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out);
   void take_reorder(Qp& q);
@@ -322,12 +337,15 @@ class Network {
   bool looking_ = false;        // a look for storms and deadlocks is due
   CongestionParams network_control_, scale_up_control_;
   Arena<Port> ports_;
+  std::array<std::uint8_t, kPriorities> lane_number_{};  // by priority
+  std::vector<std::array<Lane, kPriorities - kPortLanes>>
+      more_lanes_;  // by link; empty while few priorities are in use
   Arena<Frame> frames_;
   Arena<Qp> qps_;
   Arena<IntRecord> telemetry_;
   std::vector<Injector> injectors_;
   RetransmitTimers timers_;
-  std::unordered_map<std::uint32_t, double> rate_limits_;             // by QP with kQpRateLimited: least ps per wire byte
+  std::unordered_map<std::uint32_t, double> rate_limits_;  // by QP with kQpRateLimited: least ps per wire byte
   std::unordered_map<std::uint32_t, std::uint32_t> posted_receives_;  // by QP with kQpSend
   std::vector<SwitchBuffer> switches_;
   std::vector<std::uint32_t> switch_ports_;  // links out of each switch

@@ -109,6 +109,7 @@ Expected<void> Network::build() {
     if (auto built = build_port(LinkId{link}); !built) return built;
   }
   build_switches();
+  order_lanes();
   if (spec_.switches.scheduling == QueueScheduling::kDwrr) {
     const auto weights = parse_weights(spec_.switches.weights);
     if (!weights) return tl::unexpected(weights.error());
@@ -193,6 +194,24 @@ void Network::build_switches() {
     switches_[to].shared -= std::min(switches_[to].shared, reserved);
   }
   for (std::uint32_t s = first_scale_up_; s < switches_.size(); ++s) switches_[s].scale_up = true;
+}
+
+// Those that a fabric uses by itself come first.
+void Network::order_lanes() {
+  constexpr std::uint8_t kUnset = 255;
+  lane_number_.fill(kUnset);
+  std::uint8_t next = 0;
+  const auto place = [&](std::uint32_t priority) {
+    if (lane_number_[priority] == kUnset) lane_number_[priority] = next++;
+  };
+  const TransportSpec& transport = spec_.transport;
+  for (const std::uint32_t priority : {transport.data_priority, transport.ack_priority, transport.cnp_priority})
+    place(priority);
+  for (std::uint32_t priority = 0; priority < kPriorities; ++priority) place(priority);
+}
+
+void Network::open_lane(std::uint8_t priority) {
+  if (lane_number_[priority] >= kPortLanes) more_lanes_.resize(topology_.link_count());
 }
 
 // A quantum covers a full frame, so that every queue sends in every round.
@@ -349,6 +368,7 @@ Expected<std::uint32_t> Network::create_qp(const QpRequest& request) {
   if (request.send) q.flags |= kQpSend;
   q.priority = request.priority == 255 ? static_cast<std::uint8_t>(spec_.transport.data_priority) : request.priority;
   q.tag = request.tag;
+  open_lane(q.priority);
   static_cast<void>(injector_of(path(q)[0]));
   q.control.start(params_of(q), std::max<Ps>(base_rtt(q), 1));
   if (spec_.transport.congestion_control == CongestionControlKind::kHpcc && last_hops_.size() <= index)
@@ -419,7 +439,7 @@ void Network::post_receives(std::uint32_t qp, std::uint32_t count) { posted_rece
 std::uint32_t Network::queue_bytes(LinkId link, std::uint8_t priority) {
   Port& p = ports_[link.value];
   advance_and_schedule(p, now());
-  return p.queue[priority].bytes;
+  return lane(p, priority).queue.bytes;
 }
 
 }  // namespace weft::packet

@@ -15,7 +15,7 @@ inline constexpr std::uint32_t kInlinePath = 6;  // links of a path through thre
 
 // Messages of one size that follow one another.
 struct MessageRun {
-  std::uint32_t packets = 1;  // of each
+  std::uint32_t packets = 1;       // of each
   std::uint32_t last_payload = 0;  // bytes of each one's last packet
   std::uint32_t base_psn = 0, base_message = 0;
 
@@ -44,8 +44,8 @@ inline constexpr std::uint16_t kQpAckOwed = 64;      // receiver: an ACK request
 inline constexpr std::uint16_t kQpRnrWait = 128;    // told that the receiver is not ready
 inline constexpr std::uint16_t kQpPerPacket = 256;  // switches choose for each packet
 inline constexpr std::uint16_t kQpDirectAck = 512;  // ends in a switch (in-network reduction): acknowledged out of band
-inline constexpr std::uint16_t kQpExplicit = 1024;     // its path was given, and stays
-inline constexpr std::uint16_t kQpTimer = 2048;        // its retransmit timer runs
+inline constexpr std::uint16_t kQpExplicit = 1024;  // its path was given, and stays
+inline constexpr std::uint16_t kQpTimer = 2048;     // its retransmit timer runs
 inline constexpr std::uint16_t kQpRateLimited = 4096;  // by Network::rate_limits_
 
 enum class Waiting : std::uint8_t { kNo, kInRing, kInHeap };
@@ -59,8 +59,8 @@ struct alignas(64) Qp {
   std::uint8_t priority = 0;
   std::uint8_t retries = 0;
   std::uint8_t unused = 0;
-  std::uint32_t next_ready = kNone;  // in the injector's ring
-  std::uint32_t next_timer = kNone;  // in the chain of RetransmitTimers
+  std::uint32_t next_ready = kNone;               // in the injector's ring
+  std::uint32_t next_timer = kNone;               // in the chain of RetransmitTimers
   std::array<std::uint32_t, kInlinePath> path{};  // links; longer ones: path[0] is a place in Network::long_paths_
   std::array<std::uint32_t, kInlinePath> back_path{};
 

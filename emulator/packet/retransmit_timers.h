@@ -11,12 +11,13 @@
 namespace weft::packet {
 
 // QPs by the slice of time in which their timer may run out, as chains through Qp::next_timer: four bytes a QP and no
-// event of its own. When a slice begins, its QPs are looked at, and those that were put off meanwhile move on to a later
-// slice; only for the others is the exact moment an event. So a busy QP is looked at once in a timeout.
+// event of its own. When a slice begins, its QPs are looked at, and those that were put off meanwhile move on to a
+// later slice; only for the others is the exact moment an event. So a busy QP is looked at once in a timeout.
 class RetransmitTimers {
  public:
   // REQUIRES: timeout > 0.
-  explicit RetransmitTimers(Ps timeout) : timeout_(timeout), width_(timeout / (kSlices / 2) + 1), heads_(kSlices, kNone) {}
+  explicit RetransmitTimers(Ps timeout)
+      : timeout_(timeout), width_(timeout / (kSlices / 2) + 1), heads_(kSlices, kNone) {}
 
   [[nodiscard]] Ps timeout() const { return timeout_; }
   [[nodiscard]] Ps slice_start(Ps at) const { return at / width_ * width_; }

@@ -102,7 +102,7 @@ bool Network::admit(SwitchBuffer& s, Port& in, Port& out, std::uint32_t index, P
     return false;
   }
   f.in_link = ports_.index_of(in);
-  in.ingress[f.priority] += f.wire;
+  lane_of(in, f.priority).ingress += f.wire;
   s.used += f.wire;
   s.peak = std::max(s.peak, s.used);
   return true;
@@ -111,7 +111,8 @@ bool Network::admit(SwitchBuffer& s, Port& in, Port& out, std::uint32_t index, P
 // Ports are only as up to date as their last event: before a limit bites, the whole switch is brought up to now.
 bool Network::admit_lossless(SwitchBuffer& s, Port& in, const Frame& f, Ps now) {
   const auto bit = static_cast<std::uint8_t>(1U << f.priority);
-  const auto over = [&] { return in.ingress[f.priority] + f.wire > pause_threshold(s); };
+  const std::uint32_t& ingress = lane_of(in, f.priority).ingress;
+  const auto over = [&] { return ingress + f.wire > pause_threshold(s); };
   const std::uint32_t link = ports_.index_of(in);
   if ((in.pausing & bit) == 0) {
     if (!over()) return true;
@@ -119,13 +120,13 @@ bool Network::admit_lossless(SwitchBuffer& s, Port& in, const Frame& f, Ps now) 
     if (!over()) return true;
     in.pausing |= bit;
     ++s.pausing;
-    pause_level_[link * kPriorities + f.priority] = in.ingress[f.priority];
+    pause_level_[link * kPriorities + f.priority] = ingress;
     send_pause(link, f.priority, true);
     catch_up(s, now);  // from now on departures are followed exactly
   }
   const std::uint64_t limit = pause_level_[link * kPriorities + f.priority] + headroom_of(LinkId{link});
-  if (in.ingress[f.priority] + f.wire <= limit && s.used + f.wire <= s.total) return true;
-  if (in.ingress[f.priority] == 0) resume(s, link, f.priority);  // nothing of it is here whose departure could
+  if (ingress + f.wire <= limit && s.used + f.wire <= s.total) return true;
+  if (ingress == 0) resume(s, link, f.priority);  // nothing of it is here whose departure could
   return false;
 }
 
@@ -138,7 +139,7 @@ void Network::resume(SwitchBuffer& s, std::uint32_t link, std::uint8_t priority)
 
 bool Network::admit_lossy(SwitchBuffer& s, const Port& out, const Frame& f, Ps now) {
   const auto fits = [&] {
-    return out.queue[f.priority].bytes + f.wire <= spec_.switches.alpha_egress * free_share(s) &&
+    return lane(out, f.priority).queue.bytes + f.wire <= spec_.switches.alpha_egress * free_share(s) &&
            s.used + f.wire <= s.shared;
   };
   if (fits()) return true;
@@ -172,12 +173,13 @@ std::uint64_t Network::headroom_of(LinkId link) const {
 void Network::release(const Frame& f, std::uint32_t at_switch) {
   Port& in = ports_[f.in_link];
   SwitchBuffer& s = switches_[at_switch];
-  in.ingress[f.priority] -= f.wire;
+  std::uint32_t& ingress = lane_of(in, f.priority).ingress;
+  ingress -= f.wire;
   s.used -= f.wire;
   const auto bit = static_cast<std::uint8_t>(1U << f.priority);
   if ((in.pausing & bit) == 0) return;
   const double xon = pause_threshold(s) - static_cast<double>(spec_.switches.xon_offset.count);
-  if (in.ingress[f.priority] <= std::max(0.0, xon)) resume(s, f.in_link, f.priority);
+  if (ingress <= std::max(0.0, xon)) resume(s, f.in_link, f.priority);
 }
 
 void Network::catch_up(const SwitchBuffer& s, Ps now) {
