@@ -20,12 +20,13 @@ namespace {
 constexpr std::size_t kMaxMappingBytes = 256U << 20;  // 16 M lines of 9 characters fit twice
 
 constexpr unsigned kMaxThreads = 1024;
+constexpr unsigned kMostVerified = 1'000;
 
 struct PredictOptions {
   std::string spec, collective = "all_reduce", algorithm, sizes = "8:16G:x8", backend = "fluid", json;
   std::string mapping = "packed", grouping = "packed", constants = "calibrated";
   std::vector<std::string> overrides;
-  std::uint32_t ranks = 0, group_size = 0, channels = 0, root = 0, shift = 1, fan_in = 0;
+  std::uint32_t ranks = 0, group_size = 0, channels = 0, root = 0, shift = 1, fan_in = 0, verify = 0;
   std::uint64_t seed = 1, steps = 0;
   unsigned threads = 0;
   double batch_epsilon = -1;
@@ -81,6 +82,7 @@ Expected<PredictRequest> make_request(const PredictOptions& options, const Fabri
     if (!constants) return tl::unexpected(constants.error());
     request.constants = *constants;
   }
+  if (options.constants == "wire") request.constants = Constants::wire(spec);
   request.collective = {*kind,
                         options.algorithm,
                         options.ranks,
@@ -97,6 +99,7 @@ Expected<PredictRequest> make_request(const PredictOptions& options, const Fabri
   request.backend = backend_of(options.backend);
   request.steps_limit = options.steps;
   request.batch_epsilon = options.batch_epsilon;
+  request.verify = options.verify;
   return request;
 }
 
@@ -114,6 +117,7 @@ std::map<std::string, std::string> provenance_options(const PredictOptions& o) {
   if (o.fan_in != defaults.fan_in) out["fan-in"] = fmt::format("{}", o.fan_in);
   if (o.batch_epsilon != defaults.batch_epsilon) out["batch-epsilon"] = fmt::format("{}", o.batch_epsilon);
   if (o.steps != defaults.steps) out["steps"] = fmt::format("{}", o.steps);
+  if (o.verify != defaults.verify) out["verify"] = fmt::format("{}", o.verify);
   for (std::size_t i = 0; i < o.overrides.size(); ++i) out[fmt::format("set{}", i)] = o.overrides[i];
   return out;
 }
@@ -204,14 +208,18 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
                   "fluid: every transfer routed and hashed; analytic: closed forms; packet: simulated by ns-3")
       ->check(CLI::IsMember({"fluid", "analytic", "packet"}))
       ->capture_default_str();
-  cmd->add_option("--constants", o.constants,
-                  "calibrated: the GPU generation's latencies and efficiencies; ideal: none")
-      ->check(CLI::IsMember({"calibrated", "ideal"}))
+  cmd->add_option(
+         "--constants", o.constants,
+         "calibrated: the GPU generation's latencies and efficiencies; wire: headers and path delays; ideal: none")
+      ->check(CLI::IsMember({"calibrated", "wire", "ideal"}))
       ->capture_default_str();
   cmd->add_option("--batch-epsilon", o.batch_epsilon, "Take finishes within this share of the time together; 0: exact")
       ->check(CLI::Range(0.0, 0.5));
   cmd->add_option("--steps", o.steps, "packet: of a ring only this many steps, timed as such; default: all")
       ->check(whole_number(UINT64_MAX));
+  cmd->add_option("--verify", o.verify,
+                  "Carve out this many of the most contended links, and as many at random, and play them in ns-3")
+      ->check(CLI::Range(1U, kMostVerified));
   cmd->add_option("--set", o.overrides, "Change a field of the fabric file: hosts.count=128 (repeatable)")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE");

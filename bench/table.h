@@ -18,15 +18,18 @@ struct Row {
   double value;
   std::string peer;  // what it is compared with
   double reference;  // same unit as value
-  double ratio;      // reference / value: how many times better
+  double ratio;      // how many times better
 };
 
 class Table {
  public:
+  // Less is better: a time, a size.
   void add(const std::string& figure, double value, const std::string& peer, double reference) {
-    rows_.push_back({figure, value, peer, reference, reference / value});
-    fmt::print("{:<74} {:>10.4g}  {:<34} {:>10.4g} {:>9.3g}x\n", figure, value, peer, reference, reference / value);
-    std::fflush(stdout);
+    row({figure, value, peer, reference, reference / value});
+  }
+  // More is better.
+  void add_rate(const std::string& figure, double value, const std::string& peer, double reference) {
+    row({figure, value, peer, reference, value / reference});
   }
   void write(const std::string& path) const {
     nlohmann::json out = nlohmann::json::array();
@@ -38,6 +41,12 @@ class Table {
   }
 
  private:
+  void row(const Row& r) {
+    rows_.push_back(r);
+    fmt::print("{:<74} {:>10.4g}  {:<34} {:>10.4g} {:>9.3g}x\n", r.figure, r.value, r.peer, r.reference, r.ratio);
+    std::fflush(stdout);
+  }
+
   std::vector<Row> rows_;
 };
 

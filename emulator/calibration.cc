@@ -93,6 +93,16 @@ Constants Constants::ideal() {
   return c;
 }
 
+Constants Constants::wire(const FabricSpec& spec) {
+  Constants c = ideal();
+  c.generation = c.transport = "wire";
+  c.count_headers = true;
+  c.count_path_delay = true;
+  const ProtocolConstants protocol{"wire", {}, spec.hosts.scale_up.latency, {}, 1};
+  c.protocols = {protocol, protocol};
+  return c;
+}
+
 Expected<Constants> constants_for(const FabricSpec& spec) {
   Constants c;
   c.generation = spec.hosts.gpu;

@@ -39,6 +39,10 @@ struct Constants {
 
   // Line rate, no latency: what closed forms without an alpha term assume.
   [[nodiscard]] static Constants ideal();
+
+  // Headers, propagation, switches and the scale-up domain's latency as the fabric file has them; nothing of GPUs and
+  // software. What the packet engine simulates.
+  [[nodiscard]] static Constants wire(const FabricSpec& spec);
 };
 
 // The constants of spec.hosts.gpu and spec.transport.kind. Errors: kInput for a generation without constants.

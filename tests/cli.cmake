@@ -32,6 +32,9 @@ if(Python3_FOUND)
            documentation_lists_every_option)
   weft_cli(interruption Interruption heavy signal_ends_a_long_run_within_two_seconds finished_sizes_are_printed
            half_a_cabling_plan_is_removed want_of_memory_is_said_so threads_that_do_not_fit_are_said_so)
+  weft_cli(packet Packet heavy table_and_notes same_bytes_with_any_threads packet_is_never_faster_than_the_ideal_fluid
+           steps_are_cut_and_said_so interrupted_run_says_how_far_it_came no_worker_outlives_an_interrupt
+           progress_has_simulated_time_and_what_is_left too_much_is_refused_with_a_way_out)
 else()
   message(STATUS "tests of the command line left out: no python3")
 endif()

@@ -15,8 +15,8 @@ std::optional<std::uint32_t> optional_of(std::uint32_t choice) {
 
 class ClosForwarding final : public Forwarding {
  public:
-  ClosForwarding(const ClosTopology& topology, std::uint64_t seed)
-      : Forwarding(topology, reach_, seed), reach_(topology), hops_(reach_, seed) {}
+  ClosForwarding(const ClosTopology& topology, std::unique_ptr<ClosReach> reach, std::uint64_t seed)
+      : Forwarding(topology, *reach, seed), reach_(std::move(reach)), hops_(*reach_, seed) {}
 
   NextHops next_hops(LinkId arrived_by, PortId to) const override { return hops_.next_hops(arrived_by, to); }
   bool alive(const NextHops& hops, std::uint32_t choice) const override {
@@ -25,10 +25,10 @@ class ClosForwarding final : public Forwarding {
   std::optional<std::uint32_t> hashed_choice(const NextHops& hops, std::uint64_t digest) const override {
     return optional_of(hops_.choice(hops, digest, hops_.digits(hops.to)));
   }
-  void set_cable(std::uint32_t cable, bool alive) override { reach_.set_cable(cable, alive); }
+  void set_cable(std::uint32_t cable, bool alive) override { reach_->set_cable(cable, alive); }
 
  private:
-  ClosReach reach_;
+  std::unique_ptr<ClosReach> reach_;
   ClosHops hops_;
 };
 
@@ -56,7 +56,7 @@ class GraphForwarding final : public Forwarding {
 Expected<std::unique_ptr<Forwarding>> Forwarding::create(const Topology& topology, std::uint64_t seed) {
   if (auto fits = check_addresses(topology); !fits) return tl::unexpected(fits.error());
   if (const auto* clos = dynamic_cast<const ClosTopology*>(&topology)) {
-    return std::make_unique<ClosForwarding>(*clos, seed);
+    return std::make_unique<ClosForwarding>(*clos, std::make_unique<ClosReach>(*clos), seed);
   }
   auto reach = GraphReach::create(topology);
   if (!reach) return tl::unexpected(reach.error());

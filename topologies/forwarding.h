@@ -64,7 +64,7 @@ class Forwarding {
   [[nodiscard]] bool cable_alive(std::uint32_t cable) const { return reach_->alive(cable); }
 
  protected:
-  // `reach` may still be under construction.
+  // Both must outlive it.
   Forwarding(const Topology& topology, const Reachability& reach, std::uint64_t seed)
       : topology_(&topology), reach_(&reach), hosts_(topology, reach, seed) {}
 

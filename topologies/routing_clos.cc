@@ -1,6 +1,7 @@
 #include "topologies/routing_clos.h"
 
 #include <array>
+#include <utility>
 
 namespace weft {
 
@@ -12,7 +13,10 @@ ClosDelays::ClosDelays(const ClosTopology& topology) {
 }
 
 ClosRouter::ClosRouter(const ClosTopology& topology, std::uint64_t seed)
-    : EndpointRouter(topology, reach_, seed), reach_(topology), hops_(reach_, seed), delays_(topology) {
+    : ClosRouter(topology, seed, std::make_unique<ClosReach>(topology)) {}
+
+ClosRouter::ClosRouter(const ClosTopology& topology, std::uint64_t seed, std::unique_ptr<const ClosReach> reach)
+    : EndpointRouter(topology, *reach, seed), reach_(std::move(reach)), hops_(*reach_, seed), delays_(topology) {
   if (stateful()) loads_.resize(topology.link_count());
 }
 
@@ -28,9 +32,9 @@ void ClosRouter::start_step() { loads_.assign(loads_.size(), 0); }
 }
 
 bool ClosRouter::network(const Flow& flow, Route& out) {
-  const Place from = reach_.place(flow.from);
+  const Place from = reach_->place(flow.from);
   const ClosHops::Target to = hops_.target(flow.to);
-  if (!reach_.joined(from, to.at)) return false;
+  if (!reach_->joined(from, to.at)) return false;
   std::array<std::uint32_t, 6> links{topology().host_link(flow.from, false).value};
   std::size_t crossed = 1;
   Duration delay = delays_.same_leaf;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "topologies/clos_hops.h"
@@ -27,10 +28,11 @@ class ClosRouter final : public EndpointRouter {
   [[nodiscard]] bool network(const Flow& flow, Route& out) override;
 
  private:
+  ClosRouter(const ClosTopology& topology, std::uint64_t seed, std::unique_ptr<const ClosReach> reach);
   using Place = ClosReach::Place;
   std::uint32_t place_least_loaded(const NextHops& hops, std::uint64_t digest);
 
-  ClosReach reach_;
+  std::unique_ptr<const ClosReach> reach_;
   ClosHops hops_;
   ClosDelays delays_;
   std::vector<std::uint32_t> loads_;  // kAdaptive: flows on each link in this step

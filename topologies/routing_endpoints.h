@@ -22,7 +22,7 @@ class EndpointRouter : public Router {
   [[nodiscard]] bool route(const Connection& connection, Via via, std::uint32_t qp, Route& out) override;
 
  protected:
-  // `reach` may still be under construction.
+  // Both must outlive it.
   EndpointRouter(const Topology& topology, const Reachability& reach, std::uint64_t seed);
 
   // What the fabric sees of one QP.

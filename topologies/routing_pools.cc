@@ -38,17 +38,17 @@ std::uint32_t SprayRouter::healthy_cable(const Pool& pool, std::uint32_t i) cons
   const std::uint32_t in_plane = i / per_lane;
   const std::uint32_t group = planes_[pool.place.plane].healthy_groups[in_plane / shape_.group_spines];
   const std::uint32_t lane = group * shape_.group_spines + in_plane % shape_.group_spines;
-  const ClosTopology& t = reach_.topology();
-  return pool.core ? t.spine_core_cable(pool.place.plane, reach_.spine(pool.place, lane), i % per_lane)
+  const ClosTopology& t = reach_->topology();
+  return pool.core ? t.spine_core_cable(pool.place.plane, reach_->spine(pool.place, lane), i % per_lane)
                    : t.leaf_spine_cable(pool.place.plane, pool.place.leaf, lane * shape_.trunk + i % per_lane);
 }
 
 std::vector<std::uint32_t> SprayRouter::group_cables(const Pool& pool) const {
   std::vector<std::uint32_t> cables;
   const Group& group = *pool.group;
-  const ClosTopology& t = reach_.topology();
+  const ClosTopology& t = reach_->topology();
   const auto add = [&](std::uint32_t cable) {
-    if (reach_.alive(cable)) cables.push_back(cable);
+    if (reach_->alive(cable)) cables.push_back(cable);
   };
   if (!pool.core) {
     const std::uint32_t in_group = pool.slot - group.first_leaf_slot;
@@ -62,7 +62,7 @@ std::vector<std::uint32_t> SprayRouter::group_cables(const Pool& pool) const {
   const std::uint32_t in_group = (pool.slot - group.first_block_slot) / group.classes();
   const std::uint32_t core_class = (pool.slot - group.first_block_slot) % group.classes();
   if (in_group >= shape_.group_spines) return cables;
-  const std::uint32_t spine = reach_.spine(pool.place, group.index * shape_.group_spines + in_group);
+  const std::uint32_t spine = reach_->spine(pool.place, group.index * shape_.group_spines + in_group);
   for (std::uint32_t c = 0; c < shape_.spine_up(); ++c) {
     const auto found = std::lower_bound(group.cores.begin(), group.cores.end(), c / shape_.core_trunk);
     const bool deviates = found != group.cores.end() && *found == c / shape_.core_trunk;

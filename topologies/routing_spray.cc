@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace weft {
 
 Expected<std::unique_ptr<Router>> SprayRouter::create(const ClosTopology& topology, std::uint64_t seed) {
-  std::unique_ptr<SprayRouter> router(new SprayRouter(topology, seed));
+  std::unique_ptr<SprayRouter> router(new SprayRouter(topology, seed, std::make_unique<ClosReach>(topology)));
   router->find_groups();
   const std::uint64_t resources = router->lay_out_slots();
   constexpr std::uint64_t kMaxResources = std::uint64_t{1} << 31;
@@ -20,16 +21,16 @@ Expected<std::unique_ptr<Router>> SprayRouter::create(const ClosTopology& topolo
   return router;
 }
 
-SprayRouter::SprayRouter(const ClosTopology& topology, std::uint64_t seed)
-    : EndpointRouter(topology, reach_, seed),
-      reach_(topology),
+SprayRouter::SprayRouter(const ClosTopology& topology, std::uint64_t seed, std::unique_ptr<const ClosReach> reach)
+    : EndpointRouter(topology, *reach, seed),
+      reach_(std::move(reach)),
       shape_(topology.shape()),
       delays_(topology),
       planes_(shape_.planes) {}
 
 void SprayRouter::find_groups() {
   if (shape_.tiers < 2) return;
-  const ClosTopology& topology = reach_.topology();
+  const ClosTopology& topology = reach_->topology();
   const std::uint32_t first_leaf_spine = topology.leaf_spine_cable(0, 0, 0);
   const std::uint32_t first_spine_core =
       shape_.tiers >= 3 ? topology.spine_core_cable(0, 0, 0) : std::numeric_limits<std::uint32_t>::max();
@@ -98,16 +99,16 @@ std::uint32_t SprayRouter::live_next_hops(const Place& from, const Place& to) co
   for (const Group& group : planes_[from.plane].groups) {
     for (std::uint32_t i = 0; i < shape_.group_spines; ++i) {
       const std::uint32_t lane = group.index * shape_.group_spines + i;
-      const std::uint32_t links = reach_.leaf_spine_alive(from, lane);
-      if (links > 0 && reach_.spine_reaches(from, lane, to)) live += links;
+      const std::uint32_t links = reach_->leaf_spine_alive(from, lane);
+      if (links > 0 && reach_->spine_reaches(from, lane, to)) live += links;
     }
   }
   return live;
 }
 
 bool SprayRouter::network(const Flow& flow, Route& out) {
-  const Place from = reach_.place(flow.from), to = reach_.place(flow.to);
-  if (!reach_.joined(from, to)) return false;
+  const Place from = reach_->place(flow.from), to = reach_->place(flow.to);
+  if (!reach_->joined(from, to)) return false;
   const std::uint32_t live = from.leaf == to.leaf ? 0 : live_next_hops(from, to);
   if (from.leaf != to.leaf && live == 0) return false;
   append(topology().host_link(flow.from, false), flow.share, out);
@@ -144,8 +145,8 @@ void SprayRouter::spray_group(const Group& group, const Place& from, const Place
                               Route& out) const {
   for (std::uint32_t i = 0; i < shape_.group_spines; ++i) {
     const std::uint32_t lane = group.index * shape_.group_spines + i;
-    const std::uint32_t links = reach_.leaf_spine_alive(from, lane);
-    if (links == 0 || !reach_.spine_reaches_down(lane, to)) continue;
+    const std::uint32_t links = reach_->leaf_spine_alive(from, lane);
+    if (links == 0 || !reach_->spine_reaches_down(lane, to)) continue;
     append(leaf_pool(from, false, group.first_leaf_slot + i), per_link * links, out);
     append(leaf_pool(to, true, group.first_leaf_slot + i), per_link * links, out);
   }
@@ -153,15 +154,17 @@ void SprayRouter::spray_group(const Group& group, const Place& from, const Place
 
 std::uint32_t SprayRouter::class_links(const Group& group, std::uint32_t core_class, const Place& block,
                                        std::uint32_t lane, const Place* to) const {
-  const auto reaches = [&](std::uint32_t core) { return to == nullptr || reach_.core_reaches(group.index, core, *to); };
+  const auto reaches = [&](std::uint32_t core) {
+    return to == nullptr || reach_->core_reaches(group.index, core, *to);
+  };
   if (core_class > 0) {
     const std::uint32_t core = group.cores[core_class - 1];
-    return reaches(core) ? reach_.spine_core_alive(block, lane, core) : 0;
+    return reaches(core) ? reach_->spine_core_alive(block, lane, core) : 0;
   }
   std::uint32_t links = 0;
   for (std::uint32_t core = 0; core < shape_.cores; ++core) {
     if (std::binary_search(group.cores.begin(), group.cores.end(), core) || !reaches(core)) continue;
-    const std::uint32_t alive = reach_.spine_core_alive(block, lane, core);
+    const std::uint32_t alive = reach_->spine_core_alive(block, lane, core);
     // Healthy cores are all alike: the first stands for the rest.
     if (!group.lumped) return alive * (shape_.cores - static_cast<std::uint32_t>(group.cores.size()));
     links += alive;
@@ -173,8 +176,8 @@ void SprayRouter::spray_group_over_core(const Group& group, const Place& from, c
                                         Route& out) const {
   for (std::uint32_t i = 0; i < shape_.group_spines; ++i) {
     const std::uint32_t lane = group.index * shape_.group_spines + i;
-    const std::uint32_t links = reach_.leaf_spine_alive(from, lane);
-    if (links == 0 || !reach_.spine_reaches(from, lane, to)) continue;
+    const std::uint32_t links = reach_->leaf_spine_alive(from, lane);
+    if (links == 0 || !reach_->spine_reaches(from, lane, to)) continue;
     const double share = per_link * links;
     append(leaf_pool(from, false, group.first_leaf_slot + i), share, out);
     if (group.classes() == 1) {
@@ -203,7 +206,7 @@ void SprayRouter::from_core_class(const Group& group, std::uint32_t core_class, 
   }
   const auto down_links = [&](std::uint32_t i) {
     const std::uint32_t lane = group.index * shape_.group_spines + i;
-    return reach_.spine_reaches_down(lane, to) ? class_links(group, core_class, to, lane, nullptr) : 0;
+    return reach_->spine_reaches_down(lane, to) ? class_links(group, core_class, to, lane, nullptr) : 0;
   };
   std::uint32_t next_hops = 0;
   for (std::uint32_t i = 0; i < shape_.group_spines; ++i) next_hops += down_links(i);

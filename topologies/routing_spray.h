@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "topologies/routing_clos.h"
@@ -60,7 +61,7 @@ class SprayRouter final : public EndpointRouter {
     const Group* group = nullptr;  // where slot > 0
   };
 
-  SprayRouter(const ClosTopology& topology, std::uint64_t seed);
+  SprayRouter(const ClosTopology& topology, std::uint64_t seed, std::unique_ptr<const ClosReach> reach);
   void find_groups();
   [[nodiscard]] std::uint64_t lay_out_slots();
 
@@ -89,7 +90,7 @@ class SprayRouter final : public EndpointRouter {
   [[nodiscard]] std::uint32_t class_links(const Group& group, std::uint32_t core_class, const Place& block,
                                           std::uint32_t lane, const Place* to) const;
 
-  ClosReach reach_;
+  std::unique_ptr<const ClosReach> reach_;
   ClosShape shape_;
   ClosDelays delays_;
   std::vector<Plane> planes_;

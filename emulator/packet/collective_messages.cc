@@ -12,11 +12,19 @@ void CollectiveRun::pump(Place at) {
   if (!at.stage.stage().from_switch() && !is_at(at.stage.block(), t.source)) return;
   while (t.posted < t.allowed && !error_) {
     if (t.first_slot == kNone && !open_transfer(at)) return;
+    if (t.window != 0 && !has_room(t)) return;
     const Ps now = network_.now();
     if (t.posted == 0) t.first_post = now;
     if (t.posted == t.received) t.started = now;
-    post_unit(at, at.stage.unit_at(at.index, t.posted++));
+    post_unit(at, at.stage.post(at.index));
   }
+}
+
+bool CollectiveRun::has_room(const Transfer& t) const {
+  for (std::uint32_t s = t.first_slot; s != kNone; s = slots_[s].next) {
+    if (slots_[s].unacknowledged >= t.window) return false;
+  }
+  return true;
 }
 
 // The next unit of the transfer is in the destination's memory.

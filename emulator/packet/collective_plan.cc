@@ -65,10 +65,10 @@ class Planner {
       edges += count * (lockstep ? 1.0 : static_cast<double>(phase.repeat));
       messages += count * static_cast<double>(steps_to_run(phase));
     }
-    const char* way_out = "use fewer ranks (--ranks), smaller groups (--group-size), or --backend fluid";
+    const char* way_out = "fewer ranks (--ranks), smaller groups (--group-size), or --backend fluid";
     if (edges > static_cast<double>(options_.max_edges))
       return input_error("too many transfers for the packet engine", fmt::format("{:.4g}", edges),
-                         fmt::format("the limit is {}; {}", options_.max_edges, way_out));
+                         fmt::format("the limit is {}; use {}", options_.max_edges, way_out));
     if (messages > static_cast<double>(options_.max_messages))
       return input_error("too many messages for the packet engine", fmt::format("{:.4g}", messages),
                          fmt::format("the limit is {}; use --steps, {}", options_.max_messages, way_out));

@@ -28,8 +28,10 @@ void CollectiveRun::on_acknowledged(std::uint32_t qp, std::uint32_t /*message*/)
   if (error_) return;
   Slot& slot = slots_[network_.qp(qp).tag];
   if (slot.first_leg) return;
-  if (--slot.unacknowledged != 0) return;
-  settle(place_of(slot));
+  --slot.unacknowledged;
+  const Place at = place_of(slot);
+  if (at.transfer().window != 0) pump(at);
+  if (slot.unacknowledged == 0) settle(at);
   close_blocks();
 }
 
@@ -70,7 +72,19 @@ bool CollectiveRun::open_transfer(Place at) {
       return false;
     }
   }
+  if (at.stage.reorders()) t.window = window_of(at);
   return true;
+}
+
+// Messages that keep the path of the first QP full, and one more: those behind them are still free to go later.
+std::uint32_t CollectiveRun::window_of(Place at) const {
+  const Slot& slot = slots_[at.transfer().first_slot];
+  const Qp& q = network_.qp(slot.qp);
+  const std::uint64_t bytes = unit_bytes(slot, at.stage, 0);
+  const auto ps = static_cast<double>(network_.port(LinkId{network_.path(q)[0]}).ps_fixed) / (1U << 20U);
+  const double messages = static_cast<double>(network_.base_rtt(q)) / std::max(1.0, ps * static_cast<double>(bytes));
+  const std::uint64_t pieces = slot.relay == kNone ? 1 : piece_count(bytes, mtu_);
+  return static_cast<std::uint32_t>((2 + static_cast<std::uint64_t>(messages)) * pieces);
 }
 
 std::optional<Error> CollectiveRun::open_slot(Place at, std::uint32_t qp, std::uint32_t qps) {

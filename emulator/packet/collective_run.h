@@ -5,6 +5,7 @@
 //   what
 //     goes out is acknowledged.
 //   - In a ring, message s of a lane goes when its source has message s - 1 of that lane.
+//     Where it is cut into slices, the lowest slice goes first, and no more are under way than fill the path.
 //   - In a pipelined chain or tree, slice k goes when its source has slice k of every edge that feeds it.
 //   - In an overlap group, slice k of a phase goes when its source has slice k of all phases before it.
 //   - The domain's switch sends the sum of slice k down when all ranks of the domain have sent theirs up.
@@ -28,6 +29,10 @@ class CollectiveRun final : public Listener {
   // All must outlive it. `on_end` is called once: every rank is done, or error() is set.
   CollectiveRun(Network& network, const Forwarding& forwarding, const Schedule& schedule, const Plan& plan,
                 std::function<void()> on_end);
+
+  ~CollectiveRun() override { network_.remove_listener(this); }
+  CollectiveRun(const CollectiveRun&) = delete;
+  CollectiveRun& operator=(const CollectiveRun&) = delete;
 
   // Every rank enters the first block. Call it once, before the simulation runs.
   void start();
@@ -85,6 +90,7 @@ class CollectiveRun final : public Listener {
 
   // collective_messages.cc: what goes when, and what follows from what came
   void pump(Place at);
+  [[nodiscard]] bool has_room(const Transfer& transfer) const;
   void unit_received(Place at);
   void pass_on(Place at, std::uint32_t unit);
   void slice_received(Place at, std::uint32_t slice);
@@ -96,6 +102,7 @@ class CollectiveRun final : public Listener {
   bool open_transfer(Place at);
   [[nodiscard]] std::optional<Error> open_slot(Place at, std::uint32_t qp, std::uint32_t qps);
   [[nodiscard]] std::optional<Error> make_qp(Place at, std::uint32_t slot, const QpRequest& request);
+  [[nodiscard]] std::uint32_t window_of(Place at) const;
   void close_transfer(Place at);
   void post_unit(Place at, std::uint32_t unit);
   void post(std::uint32_t slot, std::uint64_t bytes);

@@ -21,6 +21,7 @@
 #include "emulator/packet/port.h"
 #include "emulator/packet/qp.h"
 #include "emulator/packet/reorder.h"
+#include "emulator/packet/retransmit_timers.h"
 #include "fabric/priorities.h"
 #include "fabric/topology.h"
 #include "topologies/forwarding.h"
@@ -30,8 +31,9 @@ namespace weft::packet {
 class Boundary;
 
 // Contexts of events: a port's is its link, which with these tells all apart (see link_order_scheduler.h).
-inline constexpr std::uint32_t kPauseContext = 1U << 30;  // and the link that is paused
-inline constexpr std::uint32_t kTimerContext = 1U << 31;  // and the QP
+inline constexpr std::uint32_t kPauseContext = 1U << 30;     // and the link that is paused
+inline constexpr std::uint32_t kTimerContext = 1U << 31;     // and the QP
+inline constexpr std::uint32_t kSliceContext = 0xFFFF'FFFE;  // of all QPs together
 
 using CongestionControlKind = weft::CongestionControl;
 
@@ -146,6 +148,7 @@ class Network {
   [[nodiscard]] Port& port(LinkId link) { return ports_[link.value]; }
   [[nodiscard]] const Port& port(LinkId link) const { return ports_[link.value]; }
   [[nodiscard]] Qp& qp(std::uint32_t index) { return qps_[index]; }
+  [[nodiscard]] const Qp& qp(std::uint32_t index) const { return qps_[index]; }
   [[nodiscard]] Frame& frame(std::uint32_t index) { return frames_[index]; }
   [[nodiscard]] SwitchBuffer& buffer(std::uint32_t switch_index) { return switches_[switch_index]; }
   [[nodiscard]] std::uint32_t switch_count() const { return static_cast<std::uint32_t>(switches_.size()); }
@@ -154,6 +157,11 @@ class Network {
     const SwitchBuffer& s = switches_[switch_index];
     return {switch_ports_.data() + s.first_port, s.port_count};
   }
+  // NIC ports of a QP that is routed from one to another.
+  [[nodiscard]] PortId from_port(const Qp& q) const { return port_of(path(q).front()); }
+  [[nodiscard]] PortId to_port(const Qp& q) const { return port_of(path(q).back()); }
+  // Of a full packet and its ACK through empty queues.
+  [[nodiscard]] Ps base_rtt(const Qp& q) const;
   [[nodiscard]] std::span<const std::uint32_t> path(const Qp& q) const { return route(q.path, q.hops); }
   [[nodiscard]] std::span<const std::uint32_t> back_path(const Qp& q) const { return route(q.back_path, q.back_hops); }
   [[nodiscard]] std::uint32_t live_frames() const { return frames_.live(); }
@@ -163,16 +171,24 @@ class Network {
   [[nodiscard]] MessageRun run_of(const Qp& q, std::uint32_t psn) const {
     return (q.flags & kQpMixed) == 0 ? q.run : later_run_of(q, psn);
   }
+  // What a port holds of one priority.
+  [[nodiscard]] const Lane& lane(const Port& p, std::uint32_t priority) const {
+    static constexpr Lane kEmpty;
+    const std::uint32_t lane = lane_number_[priority];
+    if (lane < kPortLanes) return p.lanes[lane];
+    return more_lanes_.empty() ? kEmpty : more_lanes_[ports_.index_of(p)][lane - kPortLanes];
+  }
   // Bytes waiting at a port now, of one priority.
   [[nodiscard]] std::uint32_t queue_bytes(LinkId link, std::uint8_t priority);
   // A bit error hits the frame on this link. The same at every call: decided by frame, link and arrival.
   [[nodiscard]] bool corrupted(const Port& p, const Frame& f) const;
+  // Adaptive by flow: a QP's path depends on the QPs made before it.
+  [[nodiscard]] bool places_flows() const { return !placed_.empty(); }
   [[nodiscard]] PfcWatch& pfc_watch() { return *pfc_watch_; }
   [[nodiscard]] Ps now() const { return simulator_->Now().GetTimeStep(); }
 
  private:
   friend struct Port;
-  friend struct Qp;
   Network(const Topology& topology, Forwarding& forwarding, const NetworkOptions& options);
 
   // network_build.cc
@@ -180,6 +196,14 @@ class Network {
   Expected<void> build_port(LinkId link);
   void build_switches();
   void set_rate(Port& p, Rate rate);
+  void order_lanes();
+  void open_lane(std::uint8_t priority);
+  // REQUIRES: open_lane(priority).
+  [[nodiscard]] Lane& lane_of(Port& p, std::uint32_t priority) {
+    const std::uint32_t lane = lane_number_[priority];
+    return lane < kPortLanes ? p.lanes[lane] : more_lanes_[ports_.index_of(p)][lane - kPortLanes];
+  }
+  [[nodiscard]] FrameQueue& queue(Port& p, std::uint32_t priority) { return lane_of(p, priority).queue; }
   [[nodiscard]] Rate rate_now(LinkId link) const;
   [[nodiscard]] bool place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out);
   void take_reorder(Qp& q);
@@ -187,17 +211,23 @@ class Network {
   std::uint32_t append_message(std::uint32_t index, Bytes size);
   void unplace_flow(const Qp& q);
   void build_dwrr(const PriorityWeights& weights);
-  Expected<void> route_network(Qp& q);
+  Expected<void> route_network(Qp& q, PortId from, PortId to);
   void route_scale_up(Qp& q, const QpRequest& request);
   Expected<void> route_qp(Qp& q, const QpRequest& request);
   void set_path(std::array<std::uint32_t, kInlinePath>& path, std::uint8_t& hops, std::span<const std::uint32_t> links);
   [[nodiscard]] Ps one_way(std::span<const std::uint32_t> links, std::uint32_t bytes) const;
   [[nodiscard]] std::uint32_t injector_of(std::uint32_t link);
   [[nodiscard]] double ps_per_byte_of(const Qp& q) const {
-    return std::max(q.control.ps_per_byte(), q.least_ps_per_byte);
+    const double least = (q.flags & kQpRateLimited) != 0 ? rate_limits_.at(qps_.index_of(q)) : 0.0;
+    return std::max(q.control.ps_per_byte(), least);
   }
+  [[nodiscard]] std::uint32_t headers_of(const Qp& q) const { return (q.flags & kQpScaleUp) != 0 ? 0 : header_bytes_; }
+  [[nodiscard]] Port& sending_port(const Qp& q) { return ports_[path(q)[0]]; }
   [[nodiscard]] const CongestionParams& params_of(const Qp& q) const {
     return (q.flags & kQpScaleUp) != 0 ? scale_up_control_ : network_control_;
+  }
+  [[nodiscard]] PortId port_of(std::uint32_t host_link) const {
+    return PortId{(host_link - topology_.first_host_link()) / 2};
   }
   [[nodiscard]] std::span<const std::uint32_t> route(const std::array<std::uint32_t, kInlinePath>& inline_path,
                                                      std::uint8_t hops) const {
@@ -277,19 +307,27 @@ class Network {
   std::uint32_t pull(Injector& inj, Port& p, Ps start, std::uint8_t priority);
   std::uint32_t make_data(Qp& q, std::uint32_t index, Ps start);
   [[nodiscard]] std::uint32_t take_psn(Qp& q);
+  [[nodiscard]] std::uint32_t next_entropy(Qp& q) const;
   void take_answer(Frame& f, Ps now);
   void take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now);
   void end_rnr_wait(Qp* q);
   void acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now);
   [[nodiscard]] MessageRun later_run_of(const Qp& q, std::uint32_t psn) const;
   void retire_runs(Qp& q, std::uint32_t index);
-  void run_timer(Qp& q, Ps now);
-  void on_timer(Qp& q);
+
+  // retransmit.cc
+  void run_timer(Qp& q, std::uint32_t index, Ps now);
+  void wait_for_timeout(Qp& q, std::uint32_t index);
+  void open_timer_slice();
+  void look_at_timer(std::uint32_t index);
+  void on_timer(std::uint32_t index);
+  void time_out(Qp& q, std::uint32_t index, Ps now);
   void fail(Qp& q, std::uint32_t index);
 
   // receiver.cc
   void receive(Port& p, std::uint32_t frame, Ps now);
   void take_data(Port& p, Frame& f, Ps now);
+  [[nodiscard]] bool ack_is_owed(Qp& q, const Frame& f);
   void take_trimmed(Qp& q, Frame& f, Ps now);
   [[nodiscard]] bool receive_is_posted(Qp& q, const Frame& f, Ps now);
   void answer(Qp& q, std::uint32_t index, const Frame& f, FrameKind kind, Ps now);
@@ -319,10 +357,16 @@ class Network {
   bool looking_ = false;        // a look for storms and deadlocks is due
   CongestionParams network_control_, scale_up_control_;
   Arena<Port> ports_;
+  std::array<std::uint8_t, kPriorities> lane_number_{};  // by priority
+  std::vector<std::array<Lane, kPriorities - kPortLanes>>
+      more_lanes_;  // by link; empty while few priorities are in use
   Arena<Frame> frames_;
   Arena<Qp> qps_;
   Arena<IntRecord> telemetry_;
   std::vector<Injector> injectors_;
+  RetransmitTimers timers_;
+  std::unordered_map<std::uint32_t, double> rate_limits_;  // by QP with kQpRateLimited: least ps per wire byte
+  std::unordered_map<std::uint32_t, std::uint32_t> posted_receives_;  // by QP with kQpSend
   std::vector<SwitchBuffer> switches_;
   std::vector<std::uint32_t> switch_ports_;  // links out of each switch
   std::uint32_t first_spine_ = 0, first_core_ = 0, first_scale_up_ = 0;

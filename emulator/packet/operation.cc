@@ -25,7 +25,7 @@ Error deadlock_error(PfcWatch& watch) {
   for (const PfcFinding& finding : watch.findings()) {
     if (finding.kind != PfcFinding::Kind::kDeadlock) continue;
     return {
-        ErrorCode::kInput, watch.describe(finding), {}, "see routing, failures and switch.pfc in the fabric file", {}};
+        ErrorCode::kInput, watch.describe(finding), {}, "see failures, routing and switch.pfc in the fabric file", {}};
   }
   return {};
 }

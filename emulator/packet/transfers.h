@@ -2,7 +2,9 @@
 // far each has come. About 90 bytes an edge.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +22,7 @@ struct Transfer {
   std::uint16_t lanes = 1;
   bool network = false, done = false;
   std::uint32_t channel = 0;
+  std::uint32_t window = 0;                // messages that a QP may have under way; 0: any number
   std::uint32_t first_slot = kNone;        // of its QPs; kNone until its first message is posted
   std::uint32_t allowed = 0;               // units that may go
   std::uint32_t posted = 0, received = 0;  // units: posted at the source, in memory at the destination
@@ -33,21 +36,32 @@ struct Transfer {
   }
 };
 
-// Units of a transfer in the order in which they may go, where that is not 0, 1, 2, ...: a short queue.
+// Steps of a ring that is cut into slices: of the units that may go, the lowest slice first, so that whole slices come
+// out one after the other and later stages can take them up.
 class UnitOrder {
  public:
-  void push(std::uint32_t unit) { units_.push_back(unit); }
-  // The unit at place `at` of all ever pushed. REQUIRES: not popped.
-  [[nodiscard]] std::uint32_t at(std::uint32_t place) const { return units_[place - first_]; }
-  // Forgets all before `place`.
-  void pop_to(std::uint32_t place) {
-    if (place - first_ < 64 || 2 * (place - first_) < units_.size()) return;
-    units_.erase(units_.begin(), units_.begin() + (place - first_));
+  // `key` grows with the slice and, within it, with the step.
+  void allow(std::uint64_t key) {
+    ready_.push_back(key);
+    std::push_heap(ready_.begin(), ready_.end(), std::greater<>{});
+  }
+  // REQUIRES: a unit that may go and has not.
+  std::uint64_t post() {
+    std::pop_heap(ready_.begin(), ready_.end(), std::greater<>{});
+    posted_.push_back(ready_.back());
+    ready_.pop_back();
+    return posted_.back();
+  }
+  // The unit that was the `place`-th to be posted. REQUIRES: not forgotten.
+  [[nodiscard]] std::uint64_t at(std::uint32_t place) const { return posted_[place - first_]; }
+  void forget_before(std::uint32_t place) {
+    if (place - first_ < 64 || 2 * (place - first_) < posted_.size()) return;
+    posted_.erase(posted_.begin(), posted_.begin() + (place - first_));
     first_ = place;
   }
 
  private:
-  std::vector<std::uint32_t> units_;
+  std::vector<std::uint64_t> ready_, posted_;
   std::uint32_t first_ = 0;
 };
 
@@ -70,17 +84,24 @@ class StageTransfers {
   [[nodiscard]] std::vector<Transfer>& transfers() { return transfers_; }
   [[nodiscard]] Transfer& operator[](std::uint32_t index) { return transfers_[index]; }
 
-  // One more unit may go: `unit`, behind those that may go already.
+  // True where units go out of order: by slices and not by steps.
+  [[nodiscard]] bool reorders() const { return !orders_.empty(); }
+  // One more unit may go: `unit`. Without reordering the one behind all that may go already.
   void allow(std::uint32_t index, std::uint32_t unit) {
-    if (!orders_.empty()) orders_[index].push(unit);
+    if (reorders()) orders_[index].allow(std::uint64_t{unit % stage_->slices} * stage_->steps + unit / stage_->slices);
     ++transfers_[index].allowed;
   }
-  // The unit that is the `place`-th to go.
+  // The next unit to go. REQUIRES: posted < allowed.
+  [[nodiscard]] std::uint32_t post(std::uint32_t index) {
+    const std::uint32_t place = transfers_[index].posted++;
+    return reorders() ? unit_of(orders_[index].post()) : place;
+  }
+  // The unit that was the `place`-th to go, of those not received yet.
   [[nodiscard]] std::uint32_t unit_at(std::uint32_t index, std::uint32_t place) const {
-    return orders_.empty() ? place : orders_[index].at(place);
+    return reorders() ? unit_of(orders_[index].at(place)) : place;
   }
   void forget_before(std::uint32_t index, std::uint32_t place) {
-    if (!orders_.empty()) orders_[index].pop_to(place);
+    if (reorders()) orders_[index].forget_before(place);
   }
   // Slices that are complete at a rank: received by every transfer into it.
   [[nodiscard]] std::uint32_t slices_complete(Rank rank) const;
@@ -93,6 +114,9 @@ class StageTransfers {
   std::unordered_map<std::uint64_t, DomainGate> domains;
 
  private:
+  [[nodiscard]] std::uint32_t unit_of(std::uint64_t key) const {
+    return static_cast<std::uint32_t>(key % stage_->steps * stage_->slices + key / stage_->steps);
+  }
   [[nodiscard]] static std::span<const std::uint32_t> list(const std::vector<std::uint32_t>& all,
                                                            const std::vector<std::uint32_t>& first, Rank rank) {
     return {all.data() + first[rank.value], first[rank.value + 1] - first[rank.value]};

@@ -146,8 +146,8 @@ class PacketLab : public packet::Listener {
   void call(std::function<void()> what) { what(); }
   bool go(Ps deadline) {
     if (pending_ != 0 || !stop_when_done_) {
-      const ns3::EventId end = ns3::Simulator::Schedule(
-          ns3::TimeStep(static_cast<std::uint64_t>(deadline - now())), &PacketLab::stop, this);
+      const ns3::EventId end =
+          ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(deadline - now())), &PacketLab::stop, this);
       ns3::Simulator::Run();
       ns3::Simulator::Cancel(end);
     }

@@ -61,7 +61,8 @@ TEST(Dcqcn, QueueStaysNearItsFixedPoint) {
   }
 }
 
-// CNPs of one receiver NIC under packets that are all marked: one in min_time_between_cnps, for each QP or for the port.
+// CNPs of one receiver NIC under packets that are all marked: one in min_time_between_cnps, for each QP or for the
+// port.
 TEST(Dcqcn, CnpsAreLimited) {
   for (const CnpLimit limit : {CnpLimit::kQp, CnpLimit::kPort}) {
     FabricSpec s = star(5);

@@ -63,6 +63,28 @@ TEST_P(Incast, FixedWindowIsFairAndFullAndLossless) {
               static_cast<double>(first) * 1e-6, static_cast<double>(lab.last_finish()) * 1e-6, ideal * 1e-6,
               static_cast<unsigned long>(lab.counters().pauses), lab.net().port(lab.down(n)).queue_peak);
 }
+// The same with pauses doing the work: buffers for a few packets of each sender.
+TEST_P(Incast, PausesKeepItFairFullAndLossless) {
+  const std::uint32_t n = GetParam();
+  FabricSpec s = star(n + 1);
+  s.switches.xoff = Bytes{30'000};
+  s.switches.xon_offset = Bytes{5'000};
+  PacketLab lab(s);
+  constexpr std::int64_t kSize = 2'000'000;
+  std::vector<std::uint32_t> qps;
+  for (std::uint32_t i = 0; i < n; ++i) qps.push_back(lab.flow(i, n, kSize, i + 1));
+  ASSERT_TRUE(lab.run());
+  const double ideal = n * static_cast<double>(kSize) / goodput(s, 100e9) * 1e12 + 2 * kUs;
+  Ps first = lab.last_finish();
+  for (const std::uint32_t qp : qps) first = std::min(first, lab.finish(qp));
+  std::printf("incast %2u:1 with pauses  first %8.1f us  last %8.1f us  ideal %8.1f us  pauses %lu\n", n,
+              static_cast<double>(first) * 1e-6, static_cast<double>(lab.last_finish()) * 1e-6, ideal * 1e-6,
+              static_cast<unsigned long>(lab.counters().pauses));
+  EXPECT_NEAR(static_cast<double>(lab.last_finish()) / ideal, 1, 0.01);
+  EXPECT_GE(static_cast<double>(first) / static_cast<double>(lab.last_finish()), 0.98);
+  EXPECT_EQ(lab.counters().drops + lab.counters().retransmissions, 0U);
+  EXPECT_GT(lab.counters().pauses, 0U);
+}
 INSTANTIATE_TEST_SUITE_P(Senders, Incast, ::testing::Values(2U, 3U, 4U, 8U, 16U, 32U, 64U));
 
 }  // namespace

@@ -37,7 +37,7 @@ TEST(Pfc, PausesAtTheThresholdAndResumesBelowIt) {
   for (Ps t = kUs; t < 400 * kUs; t += 20'000) {
     lab.at(t, [&lab, &peak, &least, t] {
       std::ignore = lab.net().queue_bytes(lab.down(2), 3);  // brings the port up to now
-      const std::uint32_t bytes = lab.net().port(lab.up(0)).ingress[3];
+      const std::uint32_t bytes = lab.net().lane(lab.net().port(lab.up(0)), 3).ingress;
       peak = std::max(peak, bytes);
       if (t > 100 * kUs) least = std::min(least, bytes);
     });
@@ -94,7 +94,8 @@ TEST_P(Headroom, FromRateAndLengthIsEnoughAndNeeded) {
   EXPECT_GT(lab.counters().drops, 0U);
 }
 INSTANTIATE_TEST_SUITE_P(Links, Headroom,
-                         ::testing::Values(std::pair(100, 1), std::pair(100, 10), std::pair(400, 1), std::pair(400, 5)));
+                         ::testing::Values(std::pair(100, 1), std::pair(100, 10), std::pair(400, 1),
+                                           std::pair(400, 5)));
 
 TEST(Pfc, HoldsOnlyItsPriority) {
   FabricSpec s = flood(2);

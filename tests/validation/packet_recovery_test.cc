@@ -167,12 +167,13 @@ TEST(Recovery, LossWithoutPfc) {
     EXPECT_GT(c.drops, 100U);
     EXPECT_EQ(c.delivered_bytes, 8U * 2'000'000U);
     constexpr double kWindow = 100'000 / kMtu;  // packets
-    if (recovery == LossRecovery::kGoBackN) {  // each gap costs about a window, though losses come in bursts
+    if (recovery == LossRecovery::kGoBackN) {   // each gap costs about a window, though losses come in bursts
       const double events = static_cast<double>(c.naks + c.timeouts);
       EXPECT_GE(static_cast<double>(c.retransmissions), 0.6 * kWindow * events);
       EXPECT_GE(c.retransmissions, 2 * c.drops);
     } else {
-      EXPECT_LE(static_cast<double>(c.retransmissions), c.drops + kWindow * c.timeouts);
+      EXPECT_LE(static_cast<double>(c.retransmissions),
+                static_cast<double>(c.drops) + kWindow * static_cast<double>(c.timeouts));
     }
   }
 }

@@ -20,12 +20,12 @@ namespace {
 struct Meter {
   weft::packet::RoceFabric* fabric;
   std::uint64_t before = 0;
-  double before_us = 0;
+  double before_us = 0, rate = 0;
 
   double gbps() {
     const double now = ns3::Simulator::Now().ToDouble(ns3::Time::US);
     const std::uint64_t bytes = fabric->GetCounters().delivered_bytes;
-    const double rate = 8e-3 * static_cast<double>(bytes - before) / (now - before_us);
+    if (now > before_us) rate = 8e-3 * static_cast<double>(bytes - before) / (now - before_us);
     before = bytes;
     before_us = now;
     return rate;

@@ -1,7 +1,7 @@
 // A cable between leaf and spine dies at a time and comes back: what is lost, when routing goes round, when flows are
 // whole again. Prints the goodput of each 50 us.
 //
-//   weft_example_failed_link --fail-us=200 --back-us=700 --RoutingConvergence... as an attribute
+//   weft_example_failed_link --fail-us=200 --back-us=700
 #include <fmt/format.h>
 #include <ns3/command-line.h>
 #include <ns3/nstime.h>
@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
   // Two leaves of four hosts; every host of one sends to its opposite on the other.
   auto spec = weft::packet::examples::fat_tree("failed link", 8, 8);
   weft::FailureSpec failure;
-  failure.name = "leaf0>spine1";
+  failure.name = "leaf0>spine0#1";
   failure.at = weft::Duration::us(fail_us);
   failure.until = weft::Duration::us(back_us);
   spec.failures.push_back(failure);

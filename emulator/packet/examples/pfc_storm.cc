@@ -4,6 +4,7 @@
 //   weft_example_pfc_storm --stall-us=100 --for-us=200000
 #include <fmt/format.h>
 #include <ns3/command-line.h>
+#include <ns3/integer.h>
 #include <ns3/simulator.h>
 #include <ns3/string.h>
 #include <ns3/uinteger.h>
@@ -38,9 +39,10 @@ int main(int argc, char** argv) {
   options.AddValue("for-us", "how long the script looks on after that", for_us);
   options.Parse(argc, argv);
 
-  // Two leaves of four hosts, a small buffer, a fixed window.
+  // Two leaves of four hosts, a small buffer, a large fixed window.
   helper.SetAttribute("TransportCongestionControl", ns3::StringValue("none"));
   helper.SetAttribute("SwitchBuffer", ns3::UintegerValue(4'000'000));
+  helper.SetAttribute("TransportWindow", ns3::IntegerValue(4'000'000));
   auto fabric = helper.Create(weft::packet::examples::fat_tree("storm", 8, 8));
   Paused paused{ns3::PeekPointer(fabric), {}};
   fabric->TraceConnectWithoutContext("Pause", ns3::MakeBoundCallback(&Paused::on_pause, &paused));

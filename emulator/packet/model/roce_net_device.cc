@@ -1,9 +1,8 @@
 #include "emulator/packet/model/roce_net_device.h"
 
-#include <ns3/boolean.h>
-#include <ns3/data-rate.h>
 #include <ns3/log.h>
 #include <ns3/node.h>
+#include <ns3/pointer.h>
 #include <ns3/uinteger.h>
 
 #include "emulator/packet/model/roce_fabric.h"
@@ -41,6 +40,8 @@ ns3::TypeId RoceNetDevice::GetTypeId() {
           .AddAttribute("Mtu", "payload of a packet: the fabric's TransportMtu", ns3::TypeId::ATTR_GET,
                         ns3::UintegerValue(0), ns3::MakeUintegerAccessor(&RoceNetDevice::GetMtu),
                         ns3::MakeUintegerChecker<std::uint16_t>())
+          .AddAttribute("Channel", "the cable", ns3::TypeId::ATTR_GET, ns3::PointerValue(),
+                        ns3::MakePointerAccessor(&RoceNetDevice::channel_), ns3::MakePointerChecker<RoceChannel>())
           .AddTraceSource("PhyTxBegin", "a frame begins to leave",
                           MakeWatchedTraceAccessor(&RoceNetDevice::phy_tx_begin_), "ns3::Packet::TracedCallback")
           .AddTraceSource("PhyRxEnd", "a frame has arrived", MakeWatchedTraceAccessor(&RoceNetDevice::phy_rx_end_),
