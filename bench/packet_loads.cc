@@ -1,6 +1,8 @@
 #include "bench/packet_loads.h"
 
 #include <fmt/format.h>
+#include <ns3/nstime.h>
+#include <ns3/simulator.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -38,7 +40,28 @@ class CountDown final : public packet::Listener {
 };
 
 // Callgrind counts what happens in here (bench/packet_speed.cc).
-[[gnu::noinline]] void measured_run(packet::Simulation& simulation) { static_cast<void>(simulation.run({})); }
+[[gnu::noinline]] void measured_run(packet::Simulation& simulation, const PacketLoad& load) {
+  const auto pulse = [&] { return load.most_bytes == 0 || status_bytes("VmRSS") < load.most_bytes; };
+  if (load.until > 0) {
+    const auto ps = static_cast<std::uint64_t>(load.until * 1e12);
+    ns3::Simulator::Schedule(ns3::TimeStep(ps), &packet::Simulation::stop, &simulation);
+  }
+  static_cast<void>(simulation.run(pulse));
+}
+
+void post_all(packet::Simulation& simulation, const PacketLoad& load) {
+  packet::Network& network = simulation.network();
+  for (const Message& m : load.messages) {
+    const auto endpoints = simulation.forwarding().endpoints({GpuId{m.from}, GpuId{m.to}, 0}, Via::kAuto, 0);
+    packet::QpRequest request;
+    request.endpoints = endpoints.value();
+    request.from = GpuId{m.from};
+    request.to = GpuId{m.to};
+    if (endpoints->scale_up_only) request.leg = packet::QpRequest::Leg::kScaleUp;
+    const std::uint32_t qp = must(network.create_qp(request));
+    for (std::uint32_t i = 0; i < load.repeat; ++i) network.post(qp, Bytes{load.bytes});
+  }
+}
 
 }  // namespace
 
@@ -81,6 +104,12 @@ std::vector<Message> all_to_all(std::uint32_t hosts) {
   return out;
 }
 
+std::vector<Message> shift(std::uint32_t gpus, std::uint32_t distance) {
+  std::vector<Message> out;
+  for (std::uint32_t from = 0; from < gpus; ++from) out.push_back({from, (from + distance) % gpus});
+  return out;
+}
+
 std::vector<Message> incast(std::uint32_t n) {
   std::vector<Message> out;
   for (std::uint32_t from = 1; from <= n; ++from) out.push_back({from, 0});
@@ -88,34 +117,33 @@ std::vector<Message> incast(std::uint32_t n) {
 }
 
 LoadResult run_load(const PacketLoad& load) {
-  const double rss = status_bytes("VmRSS"), start = cpu_seconds();
   const auto topology = must(build_topology(load.fabric));
+  const double rss = status_bytes("VmRSS"), start = cpu_seconds();
   const auto simulation = must(packet::Simulation::create(*topology, {}));
   packet::Network& network = simulation->network();
   CountDown count(*simulation, std::uint64_t{load.repeat} * load.messages.size());
   network.add_listener(&count);
-  for (const Message& m : load.messages) {
-    packet::QpRequest request;
-    const auto endpoints = simulation->forwarding().endpoints({GpuId{m.from}, GpuId{m.to}, 0}, Via::kAuto, 0);
-    if (endpoints) request.endpoints = *endpoints;
-    const std::uint32_t qp = must(network.create_qp(request));
-    for (std::uint32_t i = 0; i < load.repeat; ++i) network.post(qp, Bytes{load.bytes});
-  }
+  post_all(*simulation, load);
   LoadResult result;
   const double ready = cpu_seconds();
   result.setup_cpu = ready - start;
   result.setup_bytes = status_bytes("VmRSS") - rss;
-  measured_run(*simulation);
+  measured_run(*simulation, load);
   result.run_cpu = cpu_seconds() - ready;
   const packet::NetworkCounters& c = network.counters();
   result.hops = c.data_hops;
   result.packets = c.data_frames;
+  result.events = ns3::Simulator::GetEventCount();
   result.acks = c.acks;
   result.cnps = c.cnps;
   result.marks = c.marks;
   result.pauses = c.pauses;
   result.drops = c.drops;
   result.retransmissions = c.retransmissions;
+  result.end_bytes = status_bytes("VmRSS") - rss;
+  result.links = topology->link_count();
+  result.live_frames = network.live_frames();
+  result.received = std::uint64_t{load.repeat} * load.messages.size() - count.left();
   result.peak_bytes = status_bytes("VmHWM");
   result.simulated = static_cast<double>(network.now()) * 1e-12;
   result.finished = count.left() == 0;

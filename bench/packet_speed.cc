@@ -156,7 +156,8 @@ void against_stock(Table& table, double ours, int repeats) {
   const auto weft = apart<LoadResult>([&] { return run_load(load); });
   if (!weft) throw Failed("set-up");
   table.add("set-up of 128 hosts, CPU [s]", weft->setup_cpu, "stock ns-3", helpers.setup_cpu);
-  table.add("set-up of 128 hosts, memory [MiB]", weft->setup_bytes / 0x1p20, "stock ns-3", helpers.setup_bytes / 0x1p20);
+  table.add("set-up of 128 hosts, memory [MiB]", weft->setup_bytes / 0x1p20, "stock ns-3",
+            helpers.setup_bytes / 0x1p20);
 }
 
 int run(int argc, char** argv) {
@@ -179,8 +180,8 @@ int run(int argc, char** argv) {
     const std::string spread = fmt::format("{:.3g} to {:.3g} in {} runs", speed.least, speed.most, repeats);
     if (c.limit > 0) table.add_rate(figure, speed.median, "limit", c.limit * 1e-6);
     table.add_rate(figure, speed.median, spread, speed.least);
-    fmt::print("  last run: {} hops, {} acks, {} marks, {} cnps, {} pauses, {} drops, {:.1f} us simulated\n", last.hops,
-               last.acks, last.marks, last.cnps, last.pauses, last.drops, last.simulated * 1e6);
+    fmt::print("  last run: {} hops, {} events, {} acks, {} marks, {} cnps, {} pauses, {} drops, {:.1f} us simulated\n",
+               last.hops, last.events, last.acks, last.marks, last.cnps, last.pauses, last.drops, last.simulated * 1e6);
   }
   if (wanted("stock")) {
     LoadResult last;

@@ -79,7 +79,8 @@ class StockFabric {
   }
 
   void add_flow(const std::vector<LinkId>& path, std::uint32_t packets, std::uint32_t payload) {
-    const auto to = devices_.at(path.back().value ^ 1U).first->GetAddress(devices_.at(path.back().value ^ 1U).second, 0);
+    const auto to =
+        devices_.at(path.back().value ^ 1U).first->GetAddress(devices_.at(path.back().value ^ 1U).second, 0);
     for (const LinkId link : path) {
       const auto& [ipv4, interface] = devices_.at(link.value);
       routing_.GetStaticRouting(ipv4)->AddHostRouteTo(to.GetLocal(), interface);
@@ -113,10 +114,11 @@ class StockFabric {
 
   void add_cable(LinkId link, bool queue_discs) {
     const LinkEnds ends = topology_.ends(link);
-    links_.SetDeviceAttribute(
-        "DataRate", ns3::DataRateValue(static_cast<std::uint64_t>(topology_.rate(link).bits_per_second)));
-    links_.SetChannelAttribute("Delay", ns3::TimeValue(ns3::NanoSeconds(
-                                            static_cast<std::uint64_t>(topology_.delay(link).picoseconds / 1000))));
+    links_.SetDeviceAttribute("DataRate",
+                              ns3::DataRateValue(static_cast<std::uint64_t>(topology_.rate(link).bits_per_second)));
+    links_.SetChannelAttribute(
+        "Delay",
+        ns3::TimeValue(ns3::NanoSeconds(static_cast<std::uint64_t>(topology_.delay(link).picoseconds / 1000))));
     const ns3::NetDeviceContainer pair = links_.Install(node_at(ends.from), node_at(ends.to));
     const ns3::Ipv4InterfaceContainer interfaces = addresses_.Assign(pair);
     addresses_.NewNetwork();
@@ -145,8 +147,8 @@ class BareLoop {
     ports_.resize(t.link_count());
     for (std::uint32_t link = 0; link < t.link_count(); ++link) {
       ports_[link].delay = ns3::PicoSeconds(static_cast<std::uint64_t>(t.delay(LinkId{link}).picoseconds));
-      ports_[link].serialization = ns3::PicoSeconds(
-          wire_bytes * 8'000'000'000'000 / std::max<std::uint64_t>(1, t.rate(LinkId{link}).bits_per_second));
+      ports_[link].serialization = ns3::PicoSeconds(wire_bytes * 8'000'000'000'000 /
+                                                    std::max<std::uint64_t>(1, t.rate(LinkId{link}).bits_per_second));
     }
     for (std::uint32_t flow = 0; flow < plan.paths.size(); ++flow) {
       for (std::uint32_t i = 0; i < plan.packets; ++i) {

@@ -17,12 +17,12 @@ struct StockResult {
   [[nodiscard]] double rate() const { return static_cast<double>(hops) / run_cpu; }
 };
 
-// Stock ns-3 on the load's fabric: a Node a host and switch, PointToPoint links of the same rate and delay, the Internet
-// stack, an OnOff application over UDP for each message at line rate, the same packets of payload. Each packet takes the
-// path that weft's ECMP gives its flow: host routes of Ipv4StaticRouting, since global routing has no hash of flows.
-// Queues never drop, and there are no ACKs: less work than weft's for the same data packets. `queue_discs`: as the
-// helpers install them by default (FqCoDel), else none, which is faster.
-// Runs in this process, which must not have used ns-3's simulator. REQUIRES: each host receives at most one message.
+// Stock ns-3 on the load's fabric: a Node a host and switch, PointToPoint links of the same rate and delay, the
+// Internet stack, an OnOff application over UDP for each message at line rate, the same packets of payload. Each packet
+// takes the path that weft's ECMP gives its flow: host routes of Ipv4StaticRouting, since global routing has no hash of
+// flows. Queues never drop, and there are no ACKs: less work than weft's for the same data packets. `queue_discs`: as
+// the helpers install them by default (FqCoDel), else none, which is faster. Runs in this process, which must not have
+// used ns-3's simulator. REQUIRES: each host receives at most one message.
 [[nodiscard]] StockResult run_stock(const PacketLoad& load, bool queue_discs);
 
 // ns-3's event loop alone with its default scheduler: packets are two integers, a hop is an event when the last bit has

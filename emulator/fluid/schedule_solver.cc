@@ -138,6 +138,7 @@ Expected<void> ScheduleSolver::solve_phase(const Phase& phase) {
     }
     accumulate(data, part, weight);
     accumulate_links(out_.bits, step->bits, weight);
+    if (seconds.empty() || step->seconds > *std::max_element(seconds.begin(), seconds.end())) total.slowest = s;
     total.seconds += step->seconds * weight;
     seconds.push_back(step->seconds);
     total.hops = step->hops;
@@ -253,6 +254,7 @@ void ScheduleSolver::finish_phase(const Phase& phase, Step& total, const DataTim
   cost.overlap_group = phase.overlap_group;
   cost.stage = phase.stage;
   cost.uses_nic = total.hops.scale_out_edges > 0;
+  cost.slowest_step = total.slowest;
   cost.binding_tier = tier;
   add_hops(phase, total.hops, schedule_->group_size, cost);
   // The phase that stands for the fabric: the longest of those that use it.

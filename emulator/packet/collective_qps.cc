@@ -82,7 +82,7 @@ std::uint32_t CollectiveRun::window_of(Place at) const {
   const Qp& q = network_.qp(slot.qp);
   const std::uint64_t bytes = unit_bytes(slot, at.stage, 0);
   const auto ps = static_cast<double>(network_.port(LinkId{network_.path(q)[0]}).ps_fixed) / (1U << 20U);
-  const double messages = static_cast<double>(q.base_rtt) / std::max(1.0, ps * static_cast<double>(bytes));
+  const double messages = static_cast<double>(network_.base_rtt(q)) / std::max(1.0, ps * static_cast<double>(bytes));
   const std::uint64_t pieces = slot.relay == kNone ? 1 : piece_count(bytes, mtu_);
   return static_cast<std::uint32_t>((2 + static_cast<std::uint64_t>(messages)) * pieces);
 }

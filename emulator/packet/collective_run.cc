@@ -66,6 +66,10 @@ void CollectiveRun::open_block(std::uint32_t block) {
     const bool after_up = s > range.first_stage && plan_.stages[s - 1].to_switch();
     WEFT_CHECK(!stage.from_switch() || after_up);  // the switch has nothing of its own
     if (stage.from_switch()) gather_domains(*stages_[s - 1], transfers);
+    // Where switches count flows, the order in which these are made decides: that of the edges, as in the fluid engine.
+    if (!network_.places_flows()) continue;
+    for (std::uint32_t index = 0; index < transfers.transfers().size() && !error_; ++index)
+      open_transfer({transfers, index});
   }
   open_gates(block);
 }

@@ -85,7 +85,7 @@ Rate Network::nominal_rate(LinkId link) const {
 // What waits at a dead port is lost, and its buffer is free again.
 void Network::flush(Port& p) {
   for (std::uint32_t priority = 0; priority < kPriorities; ++priority) {
-    while (p.queue[priority].head != kNone) {
+    while ((p.nonempty >> priority & 1U) != 0) {
       const std::uint32_t frame = dequeue(p, priority, now());
       frames_[frame].in_link = kNone;
       ++counters_.lost_on_dead_links;
@@ -104,7 +104,7 @@ void Network::reroute(std::uint32_t cable, bool alive) {
     Qp& q = qps_[index];
     if ((q.flags & kQpInUse) == 0 || (q.flags & (kQpScaleUp | kQpExplicit)) != 0) continue;
     if (!alive && !crosses(path(q)) && !crosses(back_path(q))) continue;
-    static_cast<void>(route_network(q));  // without a way it keeps the old one, and times out
+    static_cast<void>(route_network(q, from_port(q), to_port(q)));  // without a way it keeps the old one, and times out
   }
 }
 

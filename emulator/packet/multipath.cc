@@ -1,5 +1,6 @@
 // Switches that choose for each packet: spray, adaptive routing, flowlets.
 #include <algorithm>
+#include <bit>
 
 #include "emulator/packet/network.h"
 #include "topologies/hash.h"
@@ -8,7 +9,7 @@ namespace weft::packet {
 
 std::uint32_t Network::choose_link(const Port& in, const Frame& f, Ps now) {
   Qp& q = qps_[f.qp];
-  const NextHops hops = forwarding_.next_hops(LinkId{ports_.index_of(in)}, PortId{q.to_port});
+  const NextHops hops = forwarding_.next_hops(LinkId{ports_.index_of(in)}, to_port(q));
   if (hops.choices == 0) return kNone;
   if (hops.choices == 1) return hops.link(0).value;
   switch (spec_.routing.kind) {
@@ -46,7 +47,8 @@ std::uint32_t Network::any_live(const NextHops& hops, std::uint64_t draw) const 
 // Time until a frame queued now would start, from what the port knew at its last event: exact while it is not paused.
 Ps Network::backlog(const Port& p, std::uint8_t priority, Ps now) const {
   std::uint32_t bytes = 0;
-  for (std::uint32_t i = 0; i < kPriorities; ++i) bytes += p.queue[i].bytes;
+  for (std::uint32_t busy = p.nonempty; busy != 0; busy &= busy - 1)
+    bytes += lane(p, static_cast<std::uint32_t>(std::countr_zero(busy))).queue.bytes;
   if ((p.paused >> priority & 1U) != 0) return kNever;
   return std::max<Ps>(0, p.free_at + p.serialization(bytes) - now);
 }

@@ -21,11 +21,19 @@
 #include "emulator/packet/port.h"
 #include "emulator/packet/qp.h"
 #include "emulator/packet/reorder.h"
+#include "emulator/packet/retransmit_timers.h"
 #include "fabric/priorities.h"
 #include "fabric/topology.h"
 #include "topologies/forwarding.h"
 
 namespace weft::packet {
+
+class Boundary;
+
+// Contexts of events: a port's is its link, which with these tells all apart (see link_order_scheduler.h).
+inline constexpr std::uint32_t kPauseContext = 1U << 30;     // and the link that is paused
+inline constexpr std::uint32_t kTimerContext = 1U << 31;     // and the QP
+inline constexpr std::uint32_t kSliceContext = 0xFFFF'FFFE;  // of all QPs together
 
 using CongestionControlKind = weft::CongestionControl;
 
@@ -124,6 +132,14 @@ class Network {
   [[nodiscard]] double rate_factor(LinkId link) const;  // of the last set_cable, background left out; 1 before
   // This share of the link's rate goes to traffic that the engine does not carry; packets share the rest. In [0, 1).
   void set_background(LinkId link, double share);
+  // Cuts both directions of a cable: one end of it is simulated by another process, in a Network of the same fabric,
+  // options and QPs, all created there in the same order. Before the run; one boundary for all cables.
+  void cut(std::uint32_t cable, Boundary& boundary);
+  // What the other process handed to its boundary. REQUIRES: a link that is cut; `at` (f.at) is in the future.
+  void frame_arrives(LinkId link, const Frame& f, const IntRecord* telemetry);
+  void pause_arrives(LinkId link, std::uint8_t priority, bool pause, Ps at);
+  // post() for a QP that sends in another process and receives in this one.
+  void announce(std::uint32_t qp, Bytes size);
   // The NIC port's receiver stops: it pauses its leaf for ever (a PFC storm's usual cause).
   void stall_receiver(PortId port, bool stalled);
 
@@ -141,6 +157,11 @@ class Network {
     const SwitchBuffer& s = switches_[switch_index];
     return {switch_ports_.data() + s.first_port, s.port_count};
   }
+  // NIC ports of a QP that is routed from one to another.
+  [[nodiscard]] PortId from_port(const Qp& q) const { return port_of(path(q).front()); }
+  [[nodiscard]] PortId to_port(const Qp& q) const { return port_of(path(q).back()); }
+  // Of a full packet and its ACK through empty queues.
+  [[nodiscard]] Ps base_rtt(const Qp& q) const;
   [[nodiscard]] std::span<const std::uint32_t> path(const Qp& q) const { return route(q.path, q.hops); }
   [[nodiscard]] std::span<const std::uint32_t> back_path(const Qp& q) const { return route(q.back_path, q.back_hops); }
   [[nodiscard]] std::uint32_t live_frames() const { return frames_.live(); }
@@ -150,16 +171,24 @@ class Network {
   [[nodiscard]] MessageRun run_of(const Qp& q, std::uint32_t psn) const {
     return (q.flags & kQpMixed) == 0 ? q.run : later_run_of(q, psn);
   }
+  // What a port holds of one priority.
+  [[nodiscard]] const Lane& lane(const Port& p, std::uint32_t priority) const {
+    static constexpr Lane kEmpty;
+    const std::uint32_t lane = lane_number_[priority];
+    if (lane < kPortLanes) return p.lanes[lane];
+    return more_lanes_.empty() ? kEmpty : more_lanes_[ports_.index_of(p)][lane - kPortLanes];
+  }
   // Bytes waiting at a port now, of one priority.
   [[nodiscard]] std::uint32_t queue_bytes(LinkId link, std::uint8_t priority);
   // A bit error hits the frame on this link. The same at every call: decided by frame, link and arrival.
   [[nodiscard]] bool corrupted(const Port& p, const Frame& f) const;
+  // Adaptive by flow: a QP's path depends on the QPs made before it.
+  [[nodiscard]] bool places_flows() const { return !placed_.empty(); }
   [[nodiscard]] PfcWatch& pfc_watch() { return *pfc_watch_; }
   [[nodiscard]] Ps now() const { return simulator_->Now().GetTimeStep(); }
 
  private:
   friend struct Port;
-  friend struct Qp;
   Network(const Topology& topology, Forwarding& forwarding, const NetworkOptions& options);
 
   // network_build.cc
@@ -167,23 +196,38 @@ class Network {
   Expected<void> build_port(LinkId link);
   void build_switches();
   void set_rate(Port& p, Rate rate);
+  void order_lanes();
+  void open_lane(std::uint8_t priority);
+  // REQUIRES: open_lane(priority).
+  [[nodiscard]] Lane& lane_of(Port& p, std::uint32_t priority) {
+    const std::uint32_t lane = lane_number_[priority];
+    return lane < kPortLanes ? p.lanes[lane] : more_lanes_[ports_.index_of(p)][lane - kPortLanes];
+  }
+  [[nodiscard]] FrameQueue& queue(Port& p, std::uint32_t priority) { return lane_of(p, priority).queue; }
   [[nodiscard]] Rate rate_now(LinkId link) const;
   [[nodiscard]] bool place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out);
   void take_reorder(Qp& q);
   void give_back(std::uint32_t index);
+  std::uint32_t append_message(std::uint32_t index, Bytes size);
   void unplace_flow(const Qp& q);
   void build_dwrr(const PriorityWeights& weights);
-  Expected<void> route_network(Qp& q);
+  Expected<void> route_network(Qp& q, PortId from, PortId to);
   void route_scale_up(Qp& q, const QpRequest& request);
   Expected<void> route_qp(Qp& q, const QpRequest& request);
   void set_path(std::array<std::uint32_t, kInlinePath>& path, std::uint8_t& hops, std::span<const std::uint32_t> links);
   [[nodiscard]] Ps one_way(std::span<const std::uint32_t> links, std::uint32_t bytes) const;
   [[nodiscard]] std::uint32_t injector_of(std::uint32_t link);
   [[nodiscard]] double ps_per_byte_of(const Qp& q) const {
-    return std::max(q.control.ps_per_byte(), q.least_ps_per_byte);
+    const double least = (q.flags & kQpRateLimited) != 0 ? rate_limits_.at(qps_.index_of(q)) : 0.0;
+    return std::max(q.control.ps_per_byte(), least);
   }
+  [[nodiscard]] std::uint32_t headers_of(const Qp& q) const { return (q.flags & kQpScaleUp) != 0 ? 0 : header_bytes_; }
+  [[nodiscard]] Port& sending_port(const Qp& q) { return ports_[path(q)[0]]; }
   [[nodiscard]] const CongestionParams& params_of(const Qp& q) const {
     return (q.flags & kQpScaleUp) != 0 ? scale_up_control_ : network_control_;
+  }
+  [[nodiscard]] PortId port_of(std::uint32_t host_link) const {
+    return PortId{(host_link - topology_.first_host_link()) / 2};
   }
   [[nodiscard]] std::span<const std::uint32_t> route(const std::array<std::uint32_t, kInlinePath>& inline_path,
                                                      std::uint8_t hops) const {
@@ -203,6 +247,8 @@ class Network {
     return p.is(kWatched) || (p.at_switch != kNone && switches_[p.at_switch].pausing != 0);
   }
   void send(Port& p, std::uint32_t frame, Ps start);
+  void put_on_wire(Port& p, std::uint32_t frame);
+  void leave(Port& p, std::uint32_t frame);
   [[nodiscard]] std::uint32_t pick_queue(Port& p, std::uint8_t available);
   std::uint32_t dequeue(Port& p, std::uint32_t priority, Ps start);
   void append(Port& p, std::uint32_t frame);
@@ -227,6 +273,7 @@ class Network {
   void drop(Port& at, std::uint32_t frame);
   void send_pause(std::uint32_t in_link, std::uint8_t priority, bool pause);
   void emit_pause(std::uint32_t in_link, std::uint8_t priority, bool pause);
+  void schedule_pause(std::uint32_t link, std::uint8_t priority, bool pause, Ps at);
   void look_for_trouble();
   void watch_pauses();
   void resume(SwitchBuffer& s, std::uint32_t link, std::uint8_t priority);
@@ -267,8 +314,14 @@ class Network {
   void acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now);
   [[nodiscard]] MessageRun later_run_of(const Qp& q, std::uint32_t psn) const;
   void retire_runs(Qp& q, std::uint32_t index);
-  void run_timer(Qp& q, Ps now);
-  void on_timer(Qp& q);
+
+  // retransmit.cc
+  void run_timer(Qp& q, std::uint32_t index, Ps now);
+  void wait_for_timeout(Qp& q, std::uint32_t index);
+  void open_timer_slice();
+  void look_at_timer(std::uint32_t index);
+  void on_timer(std::uint32_t index);
+  void time_out(Qp& q, std::uint32_t index, Ps now);
   void fail(Qp& q, std::uint32_t index);
 
   // receiver.cc
@@ -293,6 +346,7 @@ class Network {
   ns3::SimulatorImpl* simulator_;
   Listener* listener_ = nullptr;  // null, the only one, or listeners_
   Observer* observer_ = nullptr;
+  Boundary* boundary_ = nullptr;  // where cables are cut
   ListenerFanOut listeners_;
   ObserverFanOut observers_;
   std::uint32_t mtu_, header_bytes_;
@@ -303,10 +357,16 @@ class Network {
   bool looking_ = false;        // a look for storms and deadlocks is due
   CongestionParams network_control_, scale_up_control_;
   Arena<Port> ports_;
+  std::array<std::uint8_t, kPriorities> lane_number_{};  // by priority
+  std::vector<std::array<Lane, kPriorities - kPortLanes>>
+      more_lanes_;  // by link; empty while few priorities are in use
   Arena<Frame> frames_;
   Arena<Qp> qps_;
   Arena<IntRecord> telemetry_;
   std::vector<Injector> injectors_;
+  RetransmitTimers timers_;
+  std::unordered_map<std::uint32_t, double> rate_limits_;  // by QP with kQpRateLimited: least ps per wire byte
+  std::unordered_map<std::uint32_t, std::uint32_t> posted_receives_;  // by QP with kQpSend
   std::vector<SwitchBuffer> switches_;
   std::vector<std::uint32_t> switch_ports_;  // links out of each switch
   std::uint32_t first_spine_ = 0, first_core_ = 0, first_scale_up_ = 0;

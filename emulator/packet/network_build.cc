@@ -37,20 +37,15 @@ Network::Network(const Topology& topology, Forwarding& forwarding, const Network
       frames_(options.max_frames),
       qps_(options.max_qps),
       telemetry_(options.max_frames),
+      timers_(spec_.transport.retransmit_timeout.picoseconds),
       pfc_watch_(std::make_unique<PfcWatch>(*this, options.storm_after)) {}
 
-// Ports and timers that are pending events belong to the simulator too, and it lets go of them only when it is
-// destroyed itself: a network that goes first leaves their memory behind.
+// Ports that are pending events belong to the simulator too, and it lets go of them only when it is destroyed itself: a
+// network that goes first leaves their memory behind.
 Network::~Network() {
-  const auto pending = [](const auto& event) { return event.GetReferenceCount() > 1; };
   for (std::uint32_t i = 0; i < ports_.high_water(); ++i) {
-    if (!pending(ports_[i])) continue;
+    if (ports_[i].GetReferenceCount() == 1) continue;
     ports_.abandon();
-    break;
-  }
-  for (std::uint32_t i = 0; i < qps_.high_water(); ++i) {
-    if (!pending(qps_[i])) continue;
-    qps_.abandon();
     break;
   }
 }
@@ -114,6 +109,7 @@ Expected<void> Network::build() {
     if (auto built = build_port(LinkId{link}); !built) return built;
   }
   build_switches();
+  order_lanes();
   if (spec_.switches.scheduling == QueueScheduling::kDwrr) {
     const auto weights = parse_weights(spec_.switches.weights);
     if (!weights) return tl::unexpected(weights.error());
@@ -200,6 +196,24 @@ void Network::build_switches() {
   for (std::uint32_t s = first_scale_up_; s < switches_.size(); ++s) switches_[s].scale_up = true;
 }
 
+// Those that a fabric uses by itself come first.
+void Network::order_lanes() {
+  constexpr std::uint8_t kUnset = 255;
+  lane_number_.fill(kUnset);
+  std::uint8_t next = 0;
+  const auto place = [&](std::uint32_t priority) {
+    if (lane_number_[priority] == kUnset) lane_number_[priority] = next++;
+  };
+  const TransportSpec& transport = spec_.transport;
+  for (const std::uint32_t priority : {transport.data_priority, transport.ack_priority, transport.cnp_priority})
+    place(priority);
+  for (std::uint32_t priority = 0; priority < kPriorities; ++priority) place(priority);
+}
+
+void Network::open_lane(std::uint8_t priority) {
+  if (lane_number_[priority] >= kPortLanes) more_lanes_.resize(topology_.link_count());
+}
+
 // A quantum covers a full frame, so that every queue sends in every round.
 void Network::build_dwrr(const PriorityWeights& weights) {
   dwrr_.resize(topology_.link_count());
@@ -246,6 +260,11 @@ Ps Network::one_way(std::span<const std::uint32_t> links, std::uint32_t bytes) c
   return sum;
 }
 
+Ps Network::base_rtt(const Qp& q) const {
+  const Ps there = one_way(path(q), mtu_ + headers_of(q));
+  return q.back_hops == 0 ? 2 * there : there + one_way(back_path(q), header_bytes_);
+}
+
 // kAdaptive by flow: at every switch the next hop with the fewest flows placed so far, as the fluid engine does.
 bool Network::place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out) {
   const SwitchHash hash(spec_.routing, options_.seed);
@@ -271,9 +290,8 @@ void Network::unplace_flow(const Qp& q) {
 }
 
 // Both ways, by the digests that q holds.
-Expected<void> Network::route_network(Qp& q) {
+Expected<void> Network::route_network(Qp& q, PortId from, PortId to) {
   std::vector<LinkId> there, back;
-  const PortId from{q.from_port}, to{q.to_port};
   const bool found =
       placed_.empty() ? forwarding_.path(from, to, q.digest, there) : place_flow(from, to, q.digest, there);
   if (!found || !forwarding_.path(to, from, q.back_digest, back)) {
@@ -321,20 +339,18 @@ Expected<void> Network::route_qp(Qp& q, const QpRequest& request) {
     if (links.empty()) q.flags |= kQpDirectAck;
     q.flags |= kQpExplicit;
   } else if (request.leg == Leg::kNetwork) {
-    q.from_port = request.endpoints.from.value;
-    q.to_port = request.endpoints.to.value;
     q.digest = request.endpoints.digest;
     q.back_digest = forwarding_.reverse(request.endpoints).digest;
-    if (auto routed = route_network(q); !routed) return routed;
+    if (auto routed = route_network(q, request.endpoints.from, request.endpoints.to); !routed) return routed;
     if (per_packet_) q.flags |= kQpPerPacket;
   } else {
     route_scale_up(q, request);
     return {};
   }
-  q.header_bytes = static_cast<std::uint16_t>(header_bytes_);
   if (request.rate_limit) {
-    const double share = static_cast<double>(mtu_) / (mtu_ + q.header_bytes);
-    q.least_ps_per_byte = ps_per_byte(*request.rate_limit) * share;
+    const double share = static_cast<double>(mtu_) / (mtu_ + header_bytes_);
+    rate_limits_[qps_.index_of(q)] = ps_per_byte(*request.rate_limit) * share;
+    q.flags |= kQpRateLimited;
   }
   const bool overtaken = unordered_ && (q.flags & kQpPerPacket) != 0;
   if (overtaken || spec_.transport.recovery == LossRecovery::kSelectiveRepeat) take_reorder(q);
@@ -344,7 +360,6 @@ Expected<void> Network::route_qp(Qp& q, const QpRequest& request) {
 Expected<std::uint32_t> Network::create_qp(const QpRequest& request) {
   const std::uint32_t index = qps_.take();
   Qp& q = *new (&qps_[index]) Qp;
-  q.network = this;
   q.flags = kQpInUse;
   if (auto routed = route_qp(q, request); !routed) {
     qps_.give(index);
@@ -353,10 +368,9 @@ Expected<std::uint32_t> Network::create_qp(const QpRequest& request) {
   if (request.send) q.flags |= kQpSend;
   q.priority = request.priority == 255 ? static_cast<std::uint8_t>(spec_.transport.data_priority) : request.priority;
   q.tag = request.tag;
-  q.injector = injector_of(path(q)[0]);
-  const Ps there = one_way(path(q), mtu_ + q.header_bytes);
-  q.base_rtt = q.back_hops == 0 ? 2 * there : there + one_way(back_path(q), header_bytes_);
-  q.control.start(params_of(q), std::max<Ps>(q.base_rtt, 1));
+  open_lane(q.priority);
+  static_cast<void>(injector_of(path(q)[0]));
+  q.control.start(params_of(q), std::max<Ps>(base_rtt(q), 1));
   if (spec_.transport.congestion_control == CongestionControlKind::kHpcc && last_hops_.size() <= index)
     last_hops_.resize(index + 1);
   if (spec_.routing.kind == RoutingKind::kFlowlet) {
@@ -384,6 +398,8 @@ void Network::destroy_qp(std::uint32_t index) {
   if (q.reorder != kNone) free_reorders_.push_back(q.reorder);
   q.reorder = kNone;
   later_runs_.erase(index);
+  rate_limits_.erase(index);
+  posted_receives_.erase(index);
   unplace_flow(q);
   give_back(index);
 }
@@ -391,18 +407,21 @@ void Network::destroy_qp(std::uint32_t index) {
 // A destroyed QP's place is free when nothing names it any more: no frame, no ring, no timer.
 void Network::give_back(std::uint32_t index) {
   const Qp& q = qps_[index];
-  const bool named = q.frames != 0 || q.waiting != Waiting::kNo || q.timer_at != kNever;
+  const bool named = q.frames != 0 || q.waiting != Waiting::kNo || (q.flags & kQpTimer) != 0;
   if ((q.flags & kQpInUse) == 0 && !named) qps_.give(index);
 }
 
-void Network::post(std::uint32_t index, Bytes size) {
+// Packets of the message.
+std::uint32_t Network::append_message(std::uint32_t index, Bytes size) {
   Qp& q = qps_[index];
   const auto bytes = static_cast<std::uint64_t>(size.count);
   MessageRun last = q.run;
   if ((q.flags & kQpMixed) != 0) last = later_runs_[index].back();
-  if (bytes != last.bytes || q.end_psn == 0) {
-    last = {static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (bytes + mtu_ - 1) / mtu_)), q.end_psn,
-            last.base_message + (q.end_psn - last.base_psn) / last.packets, bytes};
+  if (bytes != last.bytes(mtu_) || q.end_psn == 0) {
+    const MessageRun before = last;
+    last = MessageRun::of(bytes, mtu_);
+    last.base_psn = q.end_psn;
+    last.base_message = before.base_message + (q.end_psn - before.base_psn) / before.packets;
     if (q.end_psn == 0) {
       q.run = last;
     } else {
@@ -410,18 +429,24 @@ void Network::post(std::uint32_t index, Bytes size) {
       later_runs_[index].push_back(last);
     }
   }
+  return last.packets;
+}
+
+void Network::post(std::uint32_t index, Bytes size) {
+  Qp& q = qps_[index];
+  const std::uint32_t packets = append_message(index, size);
   const Ps t = now();
-  advance_and_schedule(ports_[injectors_[q.injector].link], t);
-  q.end_psn += last.packets;
+  advance_and_schedule(sending_port(q), t);
+  q.end_psn += packets;
   kick(q, index, t);
 }
 
-void Network::post_receives(std::uint32_t qp, std::uint32_t count) { qps_[qp].receives_posted += count; }
+void Network::post_receives(std::uint32_t qp, std::uint32_t count) { posted_receives_[qp] += count; }
 
 std::uint32_t Network::queue_bytes(LinkId link, std::uint8_t priority) {
   Port& p = ports_[link.value];
   advance_and_schedule(p, now());
-  return p.queue[priority].bytes;
+  return lane(p, priority).queue.bytes;
 }
 
 }  // namespace weft::packet

@@ -9,14 +9,6 @@
 #include "topologies/hash.h"
 
 namespace weft::packet {
-namespace {
-
-// The retransmit timer of one QP is its own event.
-[[nodiscard]] Ps timeout_of(const FabricSpec& spec) { return spec.transport.retransmit_timeout.picoseconds; }
-
-}  // namespace
-
-void Qp::Notify() { network->on_timer(*this); }
 
 Ps Network::next_pull(const Injector& inj, const Port& p) const {
   Ps next = inj.paced.empty() ? kNever : inj.paced.front().first;
@@ -74,7 +66,7 @@ bool Network::fits_window(const Qp& q) const {
 // Puts a QP that may send where it waits for its turn or for its pacing.
 void Network::make_ready(Qp& q, std::uint32_t index, Ps from) {
   if (q.waiting != Waiting::kNo || !may_send(q)) return;
-  Injector& inj = injectors_[q.injector];
+  Injector& inj = injectors_[sending_port(q).injector];
   q.next_send = std::max(q.next_send, from);
   if (q.next_send <= std::max(from, ports_[inj.link].free_at)) {
     push_ring(inj, index);
@@ -89,13 +81,13 @@ void Network::make_ready(Qp& q, std::uint32_t index, Ps from) {
 
 void Network::kick(Qp& q, std::uint32_t index, Ps now) {
   make_ready(q, index, now);
-  advance_and_schedule(ports_[injectors_[q.injector].link], now);
+  advance_and_schedule(sending_port(q), now);
 }
 
 std::uint32_t Network::payload_of(const Qp& q, std::uint32_t psn) const {
   const MessageRun run = run_of(q, psn);
   if (run.packet_at(psn) != run.packets - 1) return mtu_;
-  return static_cast<std::uint32_t>(run.bytes - std::uint64_t{run.packets - 1} * mtu_);
+  return run.last_payload;
 }
 
 MessageRun Network::later_run_of(const Qp& q, std::uint32_t psn) const {
@@ -170,7 +162,7 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
   if (q.next_psn == q.first_unacked) q.last_progress = start;  // the timer runs from here
   f.psn = take_psn(q);
   f.payload = static_cast<std::uint16_t>(payload_of(q, f.psn));
-  f.wire = static_cast<std::uint16_t>(f.payload + q.header_bytes);
+  f.wire = static_cast<std::uint16_t>(f.payload + headers_of(q));
   f.priority = q.priority;
   f.sent = start;
   if (run_of(q, f.psn).end_of_message(f.psn) == f.psn + 1) f.flags |= kLastOfMessage;
@@ -193,7 +185,7 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
   }
   ++q.frames;
   ++counters_.data_frames;
-  run_timer(q, start);
+  run_timer(q, index, start);
   return frame;
 }
 
@@ -217,54 +209,6 @@ std::uint32_t Network::take_psn(Qp& q) {
     }
   }
   return q.next_psn == q.end_psn ? q.end_psn - 1 : q.next_psn++;
-}
-
-void Network::run_timer(Qp& q, Ps now) {
-  if (q.timer_at != kNever) return;
-  q.last_progress = now;
-  q.timer_at = now + timeout_of(spec_);
-  q.Ref();
-  simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(std::max(q.timer_at, this->now()) - this->now())), &q);
-}
-
-// Lazy: what was acknowledged meanwhile only moved `last_progress`. While it runs `timer_at` stays set, so that what is
-// sent from here starts no second timer.
-void Network::on_timer(Qp& q) {
-  const Ps t = now();
-  const std::uint32_t index = qps_.index_of(q);
-  if ((q.flags & kQpInUse) == 0 || q.next_psn == q.first_unacked || (q.flags & kQpFailed) != 0) {
-    q.timer_at = kNever;
-    give_back(index);
-    return;
-  }
-  Port& p = ports_[injectors_[q.injector].link];
-  advance_and_schedule(p, t);
-  // A sender that was told to wait has nothing to fear from silence.
-  if ((q.flags & kQpRnrWait) != 0) q.last_progress = t;
-  if (q.last_progress + timeout_of(spec_) <= t) {
-    ++counters_.timeouts;
-    if (q.retries++ >= spec_.transport.retry_count) {
-      q.timer_at = kNever;
-      fail(q, index);
-      return;
-    }
-    const std::uint32_t lost = (q.next_psn - q.first_unacked) * mtu_;
-    q.next_psn = q.asked = q.first_unacked;
-    q.sacked = 0;
-    if (q.reorder != kNone) reorders_[q.reorder].restart(q.first_unacked);
-    q.control.on_loss(params_of(q), {.now = t, .timeout = true, .lost_bytes = lost});
-    q.last_progress = t;
-    kick(q, index, t);
-  }
-  q.timer_at = q.last_progress + timeout_of(spec_);
-  q.Ref();
-  simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(q.timer_at - t)), &q);
-}
-
-void Network::fail(Qp& q, std::uint32_t index) {
-  q.flags |= kQpFailed;
-  ++counters_.failed_qps;
-  if (listener_ != nullptr) listener_->on_failed(index);
 }
 
 void Network::acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now) {
@@ -313,7 +257,7 @@ void Network::take_answer(Frame& f, Ps now) {
   const std::uint32_t index = f.qp;
   Qp& q = qps_[index];
   if ((q.flags & kQpInUse) == 0) return;
-  advance_and_schedule(ports_[injectors_[q.injector].link], now);
+  advance_and_schedule(sending_port(q), now);
   switch (f.kind) {
     case FrameKind::kCnp:
       ++counters_.cnps;

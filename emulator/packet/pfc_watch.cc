@@ -25,7 +25,8 @@ std::vector<std::uint32_t> PfcWatch::waits_for(std::uint32_t key) const {
   if (p.to_switch == kNone) return out;
   for (const std::uint32_t next : network_.ports_of(p.to_switch)) {
     if (!since_.contains(next * kPriorities + priority)) continue;
-    for (std::uint32_t f = network_.port(LinkId{next}).queue[priority].head; f != kNone; f = network_.frame(f).next) {
+    for (std::uint32_t f = network_.lane(network_.port(LinkId{next}), priority).queue.head; f != kNone;
+         f = network_.frame(f).next) {
       if (network_.frame(f).in_link != link) continue;
       out.push_back(next * kPriorities + priority);
       break;

@@ -16,7 +16,7 @@ void Port::Notify() { network->on_port(*this); }
 void Network::schedule(Port& p, Ps at) {
   p.event_at = at;
   p.Ref();
-  simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(at - now())), &p);
+  simulator_->ScheduleWithContext(ports_.index_of(p), ns3::TimeStep(static_cast<std::uint64_t>(at - now())), &p);
 }
 
 void Network::on_port(Port& p) {
@@ -44,7 +44,7 @@ void Network::advance(Port& p, Ps now) {
     }
     if (available == 0) return;
     const std::uint32_t priority = pick_queue(p, available);
-    const Ps start = std::max(p.free_at, frames_[p.queue[priority].head].at);
+    const Ps start = std::max(p.free_at, frames_[queue(p, priority).head].at);
     if (start > now) return;
     send(p, dequeue(p, priority, start), start);
   }
@@ -57,7 +57,7 @@ bool Network::advance_injecting(Port& p, Ps now, std::uint8_t available) {
   Ps queued = kNever;
   if (available != 0) {
     priority = pick_queue(p, available);
-    queued = std::max(p.free_at, frames_[p.queue[priority].head].at);
+    queued = std::max(p.free_at, frames_[queue(p, priority).head].at);
   }
   const Ps start = std::min(queued, next_pull(inj, p));
   if (start > now) return false;
@@ -77,7 +77,7 @@ bool Network::advance_injecting(Port& p, Ps now, std::uint8_t available) {
 Ps Network::next_start(Port& p) {
   const std::uint8_t available = p.nonempty & static_cast<std::uint8_t>(~p.paused);
   Ps next = kNever;
-  if (available != 0) next = std::max(p.free_at, frames_[p.queue[pick_queue(p, available)].head].at);
+  if (available != 0) next = std::max(p.free_at, frames_[queue(p, pick_queue(p, available)).head].at);
   if (p.injector != kNone) next = std::min(next, next_pull(injectors_[p.injector], p));
   return next;
 }
@@ -97,16 +97,23 @@ void Network::send(Port& p, std::uint32_t index, Ps start) {
   const Ps line = p.serialization(f.wire);
   p.free_at = start + line;
   f.at = start + p.delay + (p.is(kEarly) ? p.serialization(std::min<std::uint32_t>(f.wire, header_bytes_)) : line);
-  f.next = kNone;
+  p.tx_bytes += f.wire;
+  ++p.tx_frames;
+  counters_.data_hops += f.kind == FrameKind::kData ? 1 : 0;
+  if (p.is(kWatched) && observer_ != nullptr) observer_->on_transmit(LinkId{ports_.index_of(p)}, f, start);
+  if (p.is(kCrossing))
+    leave(p, index);
+  else
+    put_on_wire(p, index);
+}
+
+void Network::put_on_wire(Port& p, std::uint32_t index) {
+  frames_[index].next = kNone;
   if (p.wire_tail == kNone)
     p.wire_head = index;
   else
     frames_[p.wire_tail].next = index;
   p.wire_tail = index;
-  p.tx_bytes += f.wire;
-  ++p.tx_frames;
-  counters_.data_hops += f.kind == FrameKind::kData ? 1 : 0;
-  if (p.is(kWatched) && observer_ != nullptr) observer_->on_transmit(LinkId{ports_.index_of(p)}, f, start);
 }
 
 // Strict: the highest priority. DWRR: the next in turn that has credit for its head.
@@ -119,7 +126,7 @@ std::uint32_t Network::pick_queue(Port& p, std::uint8_t available) {
     for (std::uint32_t i = 0; i < kPriorities; ++i) {
       const std::uint32_t priority = (d.turn + i) % kPriorities;
       if ((available >> priority & 1U) == 0) continue;
-      if (d.credit[priority] >= static_cast<std::int32_t>(frames_[p.queue[priority].head].wire)) {
+      if (d.credit[priority] >= static_cast<std::int32_t>(frames_[queue(p, priority).head].wire)) {
         d.turn = priority;
         return priority;
       }
@@ -132,7 +139,7 @@ std::uint32_t Network::pick_queue(Port& p, std::uint8_t available) {
 }
 
 std::uint32_t Network::dequeue(Port& p, std::uint32_t priority, Ps start) {
-  FrameQueue& q = p.queue[priority];
+  FrameQueue& q = queue(p, priority);
   const std::uint32_t index = q.head;
   Frame& f = frames_[index];
   const std::uint32_t queued = q.bytes;
@@ -160,7 +167,7 @@ std::uint32_t Network::dequeue(Port& p, std::uint32_t priority, Ps start) {
 
 void Network::append(Port& p, std::uint32_t index) {
   Frame& f = frames_[index];
-  FrameQueue& q = p.queue[f.priority];
+  FrameQueue& q = queue(p, f.priority);
   f.next = kNone;
   if (q.tail == kNone)
     q.head = index;
@@ -191,7 +198,7 @@ void Network::mark(Port& p, Frame& f, std::uint32_t queued) {
 void Network::stamp(Port& p, Frame& f, Ps start) {
   IntRecord& record = telemetry_[f.telemetry];
   if (record.hops == kMaxIntHops) return;
-  record.hop[record.hops++] = {p.tx_bytes, start, p.queue[f.priority].bytes,
+  record.hop[record.hops++] = {p.tx_bytes, start, queue(p, f.priority).bytes,
                                static_cast<float>(static_cast<double>(1U << 20U) / static_cast<double>(p.ps_fixed))};
 }
 

@@ -18,6 +18,14 @@ struct FrameQueue {
   std::uint32_t head = kNone, tail = kNone, bytes = 0;
 };
 
+// What a port keeps of one priority. Few of the eight are in use: Network tells which lane a priority has, and keeps
+// those that do not fit into the port elsewhere.
+struct Lane {
+  FrameQueue queue;
+  std::uint32_t ingress = 0;  // receiving side: bytes in the switch that came by this link
+};
+inline constexpr std::uint32_t kPortLanes = 4;
+
 // Bits of Port::flags.
 inline constexpr std::uint8_t kToSwitch = 1;
 inline constexpr std::uint8_t kEarly = 2;  // handed over when the header is in: into a cut-through switch
@@ -26,6 +34,7 @@ inline constexpr std::uint8_t kBitErrors = 8;
 inline constexpr std::uint8_t kMarksEcn = 16;
 inline constexpr std::uint8_t kWatched = 32;  // someone wants to see its frames
 inline constexpr std::uint8_t kScaleUpLink = 64;
+inline constexpr std::uint8_t kCrossing = 128;  // leads to another process's part of the fabric, or from there
 
 // One event a hop: a frame's start and arrival are computed when the port gets to it, which may be later in event order
 // than the start itself, but is never later than anything that could change it. So a port has at most one event of its
@@ -52,8 +61,7 @@ struct alignas(64) Port final : ns3::EventImpl {
   std::uint32_t queue_peak = 0;  // bytes of the fullest priority
   std::uint64_t tx_bytes = 0;
   std::uint32_t tx_frames = 0, marks = 0, drops = 0, pauses = 0;  // pauses: received
-  std::array<FrameQueue, kPriorities> queue;
-  std::array<std::uint32_t, kPriorities> ingress{};  // receiving side: bytes in the switch that came by this link
+  alignas(64) std::array<Lane, kPortLanes> lanes;
 
   [[nodiscard]] Ps serialization(std::uint32_t bytes) const { return static_cast<Ps>((bytes * ps_fixed) >> 20U); }
   [[nodiscard]] bool is(std::uint8_t flag) const { return (flags & flag) != 0; }
@@ -61,6 +69,6 @@ struct alignas(64) Port final : ns3::EventImpl {
  protected:
   void Notify() override;
 };
-static_assert(sizeof(Port) <= 256);
+static_assert(sizeof(Port) <= 192);
 
 }  // namespace weft::packet

@@ -1,8 +1,7 @@
 // One reliable connection's queue pair: sender at one end, receiver at the other, in one record.
 #pragma once
 
-#include <ns3/event-impl.h>
-
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -12,15 +11,19 @@
 
 namespace weft::packet {
 
-class Network;
-
 inline constexpr std::uint32_t kInlinePath = 6;  // links of a path through three tiers
 
 // Messages of one size that follow one another.
 struct MessageRun {
-  std::uint32_t packets = 1;  // of each
+  std::uint32_t packets = 1;       // of each
+  std::uint32_t last_payload = 0;  // bytes of each one's last packet
   std::uint32_t base_psn = 0, base_message = 0;
-  std::uint64_t bytes = 0;
+
+  [[nodiscard]] static MessageRun of(std::uint64_t bytes, std::uint32_t mtu) {
+    const std::uint64_t packets = std::max<std::uint64_t>(1, (bytes + mtu - 1) / mtu);
+    return {static_cast<std::uint32_t>(packets), static_cast<std::uint32_t>(bytes - (packets - 1) * mtu)};
+  }
+  [[nodiscard]] std::uint64_t bytes(std::uint32_t mtu) const { return std::uint64_t{packets - 1} * mtu + last_payload; }
 
   [[nodiscard]] std::uint32_t message_at(std::uint32_t psn) const { return base_message + (psn - base_psn) / packets; }
   [[nodiscard]] std::uint32_t packet_at(std::uint32_t psn) const {  // within its message
@@ -41,23 +44,23 @@ inline constexpr std::uint16_t kQpAckOwed = 64;      // receiver: an ACK request
 inline constexpr std::uint16_t kQpRnrWait = 128;    // told that the receiver is not ready
 inline constexpr std::uint16_t kQpPerPacket = 256;  // switches choose for each packet
 inline constexpr std::uint16_t kQpDirectAck = 512;  // ends in a switch (in-network reduction): acknowledged out of band
-
 inline constexpr std::uint16_t kQpExplicit = 1024;  // its path was given, and stays
+inline constexpr std::uint16_t kQpTimer = 2048;     // its retransmit timer runs
+inline constexpr std::uint16_t kQpRateLimited = 4096;  // by Network::rate_limits_
 
 enum class Waiting : std::uint8_t { kNo, kInRing, kInHeap };
 
-// Its event is the retransmit timer. PSNs are 32 bits here and never wrap: 2^32 packets of 4 KiB are 17 TB a QP.
-struct alignas(64) Qp final : ns3::EventImpl {
-  Network* network = nullptr;
+// A million are kept: what few QPs need stands in tables of Network. PSNs are 32 bits here and never wrap: 2^32 packets
+// of 4 KiB are 17 TB a QP.
+struct alignas(64) Qp {
   std::uint16_t flags = 0;
   std::uint8_t hops = 0, back_hops = 0;  // links of the path and of the way back
   Waiting waiting = Waiting::kNo;
   std::uint8_t priority = 0;
   std::uint8_t retries = 0;
   std::uint8_t unused = 0;
-  std::uint16_t header_bytes = 0;
-  std::uint32_t next_ready = kNone;  // in the injector's ring
-  std::uint32_t injector = kNone;
+  std::uint32_t next_ready = kNone;               // in the injector's ring
+  std::uint32_t next_timer = kNone;               // in the chain of RetransmitTimers
   std::array<std::uint32_t, kInlinePath> path{};  // links; longer ones: path[0] is a place in Network::long_paths_
   std::array<std::uint32_t, kInlinePath> back_path{};
 
@@ -67,11 +70,9 @@ struct alignas(64) Qp final : ns3::EventImpl {
   std::uint32_t asked = 0;         // one beyond the last that asked for an ACK
   std::uint32_t sacked = 0;        // packets beyond first_unacked that have arrived
   MessageRun run;                  // the oldest that is not all acknowledged
-  double least_ps_per_byte = 0;    // a rate limit of its own; wire bytes
   Ps next_send = 0;                // pacing: not before
   Ps last_send = 0;
   Ps last_progress = 0;
-  Ps timer_at = kNever;
   std::uint32_t reorder = kNone;             // place in Network::reorders_
   std::uint32_t frames = 0;                  // of this QP in the network
   std::uint16_t sent_wire = 0;               // bytes of the last packet
@@ -81,17 +82,11 @@ struct alignas(64) Qp final : ns3::EventImpl {
 
   // Receiver.
   std::uint32_t expected = 0;
-  std::uint32_t receives_posted = 0;
-  Ps last_cnp = -1;
-  Ps base_rtt = 0;
-  std::uint64_t digest = 0, back_digest = 0;  // of the 5-tuples: what switches hash
-  std::uint32_t from_port = kNone, to_port = kNone;
   std::uint32_t tag = 0;  // the user's
-
- protected:
-  void Notify() override;
+  Ps last_cnp = -1;
+  std::uint64_t digest = 0, back_digest = 0;  // of the 5-tuples: what switches hash
 };
 
-static_assert(sizeof(Qp) <= 384);
+static_assert(sizeof(Qp) <= 256);
 
 }  // namespace weft::packet

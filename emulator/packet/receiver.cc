@@ -63,7 +63,8 @@ void Network::take_data(Port& p, Frame& f, Ps now) {
     ++q.unanswered;
   }
   const Ps in_memory = bus_ps_per_byte_ != 0 && (q.flags & kQpScaleUp) == 0 ? drain(p, f.payload, now) : now;
-  const bool ask = (f.flags & (kAckRequest | kLastOfMessage)) != 0 || !fresh || ack_is_owed(q, f);
+  const bool owed = ack_is_owed(q, f);
+  const bool ask = (f.flags & (kAckRequest | kLastOfMessage)) != 0 || !fresh || owed;
   if (ask || q.unanswered >= spec_.transport.ack_every) answer(q, index, f, FrameKind::kAck, now);
   if (q.expected != before) complete_messages(q, index, before, in_memory);
 }
@@ -97,8 +98,9 @@ void Network::take_trimmed(Qp& q, Frame& f, Ps now) {
 bool Network::receive_is_posted(Qp& q, const Frame& f, Ps now) {
   const bool first = run_of(q, f.psn).packet_at(f.psn) == 0;
   if (f.psn != q.expected || !first) return true;
-  if (q.receives_posted > 0) {
-    --q.receives_posted;
+  const auto posted = posted_receives_.find(f.qp);
+  if (posted != posted_receives_.end() && posted->second > 0) {
+    --posted->second;
     return true;
   }
   answer(q, f.qp, f, FrameKind::kRnrNak, now);
@@ -139,7 +141,7 @@ void Network::answer(Qp& q, std::uint32_t index, const Frame& f, FrameKind kind,
 
 void Network::send_back(Qp& q, std::uint32_t frame, Ps now) {
   if ((q.flags & kQpDirectAck) != 0) {
-    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(q.base_rtt / 2)), &Network::direct_answer, this,
+    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(base_rtt(q) / 2)), &Network::direct_answer, this,
                              frame);
     return;
   }

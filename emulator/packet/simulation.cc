@@ -82,23 +82,11 @@ void Simulation::beat() {
 }
 
 Expected<void> Simulation::schedule_failures(const Topology& topology) {
-  const auto changes = resolve_timed_failures(topology);
+  auto changes = resolve_timed_failures(topology);
   if (!changes) return tl::unexpected(changes.error());
-  for (const TimedDeviation& change : *changes) {
-    const Ps period = change.period ? change.period->picoseconds : 0;
-    ns3::Simulator::Schedule(after(change.at.picoseconds), &Simulation::change_link, this, change.cable,
-                             change.rate_factor, period);
-    if (change.until) {
-      ns3::Simulator::Schedule(after(change.until->picoseconds), &Simulation::change_link, this, change.cable, 1.0,
-                               period);
-    }
-  }
+  failures_ = std::make_unique<FailurePlayer>(*network_, std::move(*changes));
+  failures_->start();
   return {};
-}
-
-void Simulation::change_link(std::uint32_t cable, double rate_factor, std::int64_t period) {
-  network_->set_cable(cable, rate_factor);
-  if (period > 0) ns3::Simulator::Schedule(after(period), &Simulation::change_link, this, cable, rate_factor, period);
 }
 
 }  // namespace weft::packet

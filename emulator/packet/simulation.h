@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "emulator/packet/failure_player.h"
 #include "emulator/packet/network.h"
 
 namespace weft::packet {
@@ -39,10 +40,10 @@ class Simulation {
  private:
   Simulation();
   void beat();
-  void change_link(std::uint32_t cable, double rate_factor, std::int64_t period);
 
   std::unique_ptr<Forwarding> forwarding_;
   std::unique_ptr<Network> network_;
+  std::unique_ptr<FailurePlayer> failures_;
   std::function<bool()> pulse_;
   std::chrono::steady_clock::time_point last_beat_;
   std::uint64_t last_events_ = 0;

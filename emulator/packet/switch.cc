@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "emulator/packet/boundary.h"
 #include "emulator/packet/network.h"
 #include "fabric/pfc.h"
 #include "topologies/hash.h"
@@ -45,8 +46,8 @@ std::uint32_t Network::next_of(const Qp& q, std::span<const std::uint32_t> links
                                bool back) {
   const std::uint32_t hop = f.hop + 1U;
   if (hop < links.size() && ports_[links[hop]].at_switch == in.to_switch) return links[hop];
-  if (q.to_port == kNone) return kNone;
-  const PortId to{back ? q.from_port : q.to_port};
+  if ((q.flags & (kQpScaleUp | kQpExplicit)) != 0) return kNone;
+  const PortId to = back ? from_port(q) : to_port(q);
   const NextHops hops = forwarding_.next_hops(LinkId{ports_.index_of(in)}, to);
   const auto c = forwarding_.hashed_choice(hops, back ? q.back_digest : q.digest);
   return c ? hops.link(*c).value : kNone;
@@ -67,7 +68,7 @@ void Network::enqueue(Port& in, Port& out, std::uint32_t index, Ps now) {
     if (f.telemetry != kNone && f.kind == FrameKind::kData) stamp(out, f, f.at);
     const bool wire_was_empty = out.wire_head == kNone;
     send(out, index, f.at);
-    if (wire_was_empty || out.event_at == kNever) {
+    if (out.wire_head != kNone && (wire_was_empty || out.event_at == kNever)) {
       const Ps at = frames_[out.wire_head].at;
       if (at < out.event_at) schedule(out, at);
     }
@@ -102,7 +103,7 @@ bool Network::admit(SwitchBuffer& s, Port& in, Port& out, std::uint32_t index, P
     return false;
   }
   f.in_link = ports_.index_of(in);
-  in.ingress[f.priority] += f.wire;
+  lane_of(in, f.priority).ingress += f.wire;
   s.used += f.wire;
   s.peak = std::max(s.peak, s.used);
   return true;
@@ -111,7 +112,8 @@ bool Network::admit(SwitchBuffer& s, Port& in, Port& out, std::uint32_t index, P
 // Ports are only as up to date as their last event: before a limit bites, the whole switch is brought up to now.
 bool Network::admit_lossless(SwitchBuffer& s, Port& in, const Frame& f, Ps now) {
   const auto bit = static_cast<std::uint8_t>(1U << f.priority);
-  const auto over = [&] { return in.ingress[f.priority] + f.wire > pause_threshold(s); };
+  const std::uint32_t& ingress = lane_of(in, f.priority).ingress;
+  const auto over = [&] { return ingress + f.wire > pause_threshold(s); };
   const std::uint32_t link = ports_.index_of(in);
   if ((in.pausing & bit) == 0) {
     if (!over()) return true;
@@ -119,13 +121,13 @@ bool Network::admit_lossless(SwitchBuffer& s, Port& in, const Frame& f, Ps now) 
     if (!over()) return true;
     in.pausing |= bit;
     ++s.pausing;
-    pause_level_[link * kPriorities + f.priority] = in.ingress[f.priority];
+    pause_level_[link * kPriorities + f.priority] = ingress;
     send_pause(link, f.priority, true);
     catch_up(s, now);  // from now on departures are followed exactly
   }
   const std::uint64_t limit = pause_level_[link * kPriorities + f.priority] + headroom_of(LinkId{link});
-  if (in.ingress[f.priority] + f.wire <= limit && s.used + f.wire <= s.total) return true;
-  if (in.ingress[f.priority] == 0) resume(s, link, f.priority);  // nothing of it is here whose departure could
+  if (ingress + f.wire <= limit && s.used + f.wire <= s.total) return true;
+  if (ingress == 0) resume(s, link, f.priority);  // nothing of it is here whose departure could
   return false;
 }
 
@@ -138,7 +140,7 @@ void Network::resume(SwitchBuffer& s, std::uint32_t link, std::uint8_t priority)
 
 bool Network::admit_lossy(SwitchBuffer& s, const Port& out, const Frame& f, Ps now) {
   const auto fits = [&] {
-    return out.queue[f.priority].bytes + f.wire <= spec_.switches.alpha_egress * free_share(s) &&
+    return lane(out, f.priority).queue.bytes + f.wire <= spec_.switches.alpha_egress * free_share(s) &&
            s.used + f.wire <= s.shared;
   };
   if (fits()) return true;
@@ -172,12 +174,13 @@ std::uint64_t Network::headroom_of(LinkId link) const {
 void Network::release(const Frame& f, std::uint32_t at_switch) {
   Port& in = ports_[f.in_link];
   SwitchBuffer& s = switches_[at_switch];
-  in.ingress[f.priority] -= f.wire;
+  std::uint32_t& ingress = lane_of(in, f.priority).ingress;
+  ingress -= f.wire;
   s.used -= f.wire;
   const auto bit = static_cast<std::uint8_t>(1U << f.priority);
   if ((in.pausing & bit) == 0) return;
   const double xon = pause_threshold(s) - static_cast<double>(spec_.switches.xon_offset.count);
-  if (in.ingress[f.priority] <= std::max(0.0, xon)) resume(s, f.in_link, f.priority);
+  if (ingress <= std::max(0.0, xon)) resume(s, f.in_link, f.priority);
 }
 
 void Network::catch_up(const SwitchBuffer& s, Ps now) {
@@ -209,8 +212,15 @@ void Network::emit_pause(std::uint32_t in_link, std::uint8_t priority, bool paus
     observer_->on_pause_frame(LinkId{ports_.index_of(back)}, priority, pause, start);
   ensure_event(back, t);
   const Ps arrives = back.free_at + topology_.delay(LinkId{in_link}).picoseconds;
-  ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(arrives - t)), &Network::take_pause, this, in_link,
-                           priority, pause);
+  if (back.is(kCrossing))
+    boundary_->pause_leaves(LinkId{in_link}, priority, pause, arrives);
+  else
+    schedule_pause(in_link, priority, pause, arrives);
+}
+
+void Network::schedule_pause(std::uint32_t link, std::uint8_t priority, bool pause, Ps at) {
+  ns3::Simulator::ScheduleWithContext(kPauseContext | link, ns3::TimeStep(static_cast<std::uint64_t>(at - now())),
+                                      &Network::take_pause, this, link, priority, pause);
 }
 
 void Network::look_for_trouble() {

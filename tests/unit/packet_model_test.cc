@@ -266,5 +266,29 @@ TEST_F(Model, TimedFailuresOfTheFileArePlayed) {
   EXPECT_THAT(seen, ::testing::ElementsAre("0-", "1-", "0+", "1+", "0-", "1-", "0+", "1+"));
 }
 
+// A dead time within a slow one: the cable is slow before and after it, not whole.
+TEST_F(Model, OfFailuresThatOverlapTheLowerRateHolds) {
+  FabricSpec s = star(2);
+  FailureSpec line;
+  line.name = "host1.nic0.port0>leaf0";
+  line.at = Duration::us(10);
+  line.until = Duration::us(50);
+  line.rate_factor = 0.5;
+  s.failures.push_back(line);
+  line.at = Duration::us(20);
+  line.until = Duration::us(30);
+  line.rate_factor = 0;
+  s.failures.push_back(line);
+  fabric = helper.Create(s);
+  const LinkId link = *fabric->FindLink(line.name);
+  std::vector<double> factors;
+  for (const int us : {5, 15, 25, 35, 55}) {
+    ns3::Simulator::Schedule(ns3::MicroSeconds(static_cast<std::uint64_t>(us)),
+                             [&] { factors.push_back(fabric->GetNetwork().rate_factor(link)); });
+  }
+  ns3::Simulator::Run();
+  EXPECT_THAT(factors, ::testing::ElementsAre(1.0, 0.5, 0.0, 0.5, 1.0));
+}
+
 }  // namespace
 }  // namespace weft::packet

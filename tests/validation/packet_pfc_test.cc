@@ -37,7 +37,7 @@ TEST(Pfc, PausesAtTheThresholdAndResumesBelowIt) {
   for (Ps t = kUs; t < 400 * kUs; t += 20'000) {
     lab.at(t, [&lab, &peak, &least, t] {
       std::ignore = lab.net().queue_bytes(lab.down(2), 3);  // brings the port up to now
-      const std::uint32_t bytes = lab.net().port(lab.up(0)).ingress[3];
+      const std::uint32_t bytes = lab.net().lane(lab.net().port(lab.up(0)), 3).ingress;
       peak = std::max(peak, bytes);
       if (t > 100 * kUs) least = std::min(least, bytes);
     });

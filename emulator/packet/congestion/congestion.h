@@ -39,11 +39,13 @@ class CongestionControl {
 
   // Applies every timer that has run out by `now`, those of `now` itself too. DCQCN only.
   void advance(const CongestionParams& params, Ps now) {
-    if (is_dcqcn(params) && now >= state_.dcqcn.due) state_.dcqcn.run_timers(params, now, gate_);
+    if (is_dcqcn(params) && now >= state_.dcqcn.due(params.transport.dcqcn)) state_.dcqcn.run_timers(params, now, gate_);
   }
 
   // When time alone next moves the rate; kNever: not before another call.
-  [[nodiscard]] Ps due(const CongestionParams& params) const { return is_dcqcn(params) ? state_.dcqcn.due : kNever; }
+  [[nodiscard]] Ps due(const CongestionParams& params) const {
+    return is_dcqcn(params) ? state_.dcqcn.due(params.transport.dcqcn) : kNever;
+  }
   // Per wire byte; at least the line's.
   [[nodiscard]] double ps_per_byte() const { return gate_.ps_per_byte; }
   // Payload bytes; at least a packet, with Swift a part of one, and never 0.
@@ -76,6 +78,6 @@ class CongestionControl {
   } state_;
 };
 
-static_assert(std::is_trivially_copyable_v<CongestionControl> && sizeof(CongestionControl) <= 88);
+static_assert(std::is_trivially_copyable_v<CongestionControl> && sizeof(CongestionControl) <= 80);
 
 }  // namespace weft::packet

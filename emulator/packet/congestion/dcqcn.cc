@@ -41,7 +41,6 @@ void Dcqcn::on_cnp(const CongestionParams& params, Ps now, Gate& gate) {
     cut(params, now, gate);
   } else {
     cut_pending = true;
-    schedule(spec);
   }
   alpha = (1 - spec.g) * alpha + spec.g;
   alpha_since = now;
@@ -63,18 +62,13 @@ void Dcqcn::cut(const CongestionParams& params, Ps now, Gate& gate) {
   timer_due = period > 0 ? now + period : kNever;
   byte_budget = spec.rpg_byte_reset.count > 0 ? spec.rpg_byte_reset.count : kNoBudget;
   set_rate(params, rate, gate);
-  schedule(spec);
-}
-
-void Dcqcn::schedule(const DcqcnSpec& spec) {
-  due = cut_pending ? std::min(timer_due, last_cut + spec.rate_reduce_monitor_period.picoseconds) : timer_due;
 }
 
 void Dcqcn::run_timers(const CongestionParams& params, Ps now, Gate& gate) {
   const DcqcnSpec& spec = params.transport.dcqcn;
-  while (due <= now) {
-    if (cut_pending && due == last_cut + spec.rate_reduce_monitor_period.picoseconds) {
-      cut(params, due, gate);
+  for (Ps next = due(spec); next <= now; next = due(spec)) {
+    if (cut_pending && next == last_cut + spec.rate_reduce_monitor_period.picoseconds) {
+      cut(params, next, gate);
       continue;
     }
     timer_due += spec.rpg_time_reset.picoseconds;
@@ -108,7 +102,6 @@ void Dcqcn::increase(const CongestionParams& params, Gate& gate) {
     byte_budget = kNoBudget;
   }
   set_rate(params, rate, gate);
-  schedule(spec);
 }
 
 }  // namespace weft::packet

@@ -2,6 +2,7 @@
 // 3.1, with the parameters of a ConnectX. docs/congestion.md tells where the two differ.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "emulator/packet/congestion/signals.h"
@@ -13,7 +14,6 @@ struct Dcqcn {
   double rate = 0;                       // R_C
   double target = 0;                     // R_T
   double alpha = 0;                      // as of alpha_since
-  Ps due = kNever;                       // when time alone next moves the rate
   std::int64_t byte_budget = kNoBudget;  // until the byte counter runs out
   Ps alpha_since = kNever;               // its timer's last expiry; kNever: no CNP yet
   Ps timer_due = kNever;                 // next rate increase by time
@@ -22,8 +22,12 @@ struct Dcqcn {
   bool cut_pending = false;                      // a CNP came within rate_reduce_monitor_period of the last cut
 
   void start(const CongestionParams& params, Gate& gate);
+  // When time alone next moves the rate.
+  [[nodiscard]] Ps due(const DcqcnSpec& spec) const {
+    return cut_pending ? std::min(timer_due, last_cut + spec.rate_reduce_monitor_period.picoseconds) : timer_due;
+  }
   void on_send(const CongestionParams& params, Ps now, std::uint32_t wire_bytes, Gate& gate) {
-    if (now >= due) run_timers(params, now, gate);
+    if (now >= due(params.transport.dcqcn)) run_timers(params, now, gate);
     byte_budget -= wire_bytes;
     if (byte_budget <= 0) run_byte_counter(params, gate);
   }
@@ -36,7 +40,6 @@ struct Dcqcn {
   void decay_alpha(const DcqcnSpec& spec, Ps now);
   void cut(const CongestionParams& params, Ps now, Gate& gate);
   void increase(const CongestionParams& params, Gate& gate);
-  void schedule(const DcqcnSpec& spec);
 };
 
 }  // namespace weft::packet

@@ -12,6 +12,7 @@ constexpr double kReferenceRtt = 12e6;
 constexpr double kFairIncrease = 5;       // packets a round trip
 constexpr double kMaxDecrease = 0.5;      // max_md_jump: one decrease leaves at least this
 constexpr double kAdjustPackets = 8;      // increases are applied this often, or each round trip
+constexpr std::uint32_t kMostReceived = 0xFFFF;  // more than kAdjustPackets of the largest MTU
 constexpr double kAdaptGate = 8;          // quick adapt: less than 1/8 (2^-qa_gate) of the largest window arrived
 constexpr double kAdaptDelay = 4;         // x target; without trimming this delay triggers quick adapt
 constexpr double kTargetTrimming = 0.75;  // of the round trip; without trimming 1
@@ -57,7 +58,7 @@ void Nscc::on_ack(const CongestionParams& params, const AckEvent& ack, Gate& gat
   const double target = target_delay(params);
   const double marked = ack.packets > 0 ? std::min(1.0, static_cast<double>(ack.marked_packets) / ack.packets) : 0;
   ignore(ack.acked_bytes);
-  received = saturating_sum(received, ack.acked_bytes);
+  received = static_cast<std::uint16_t>(std::min(saturating_sum(received, ack.acked_bytes), kMostReceived));
   achieved = saturating_sum(achieved, ack.acked_bytes);
   sample_delay(delay, ack.now);
   const double in_flight = static_cast<double>(ack.next_psn - ack.acked_psn) * params.packet_payload;
@@ -96,7 +97,7 @@ void Nscc::grow(const CongestionParams& params, double bytes, double delay, Gate
   const NsccSpec& spec = params.transport.nscc;
   const double target = target_delay(params), packet = params.packet_payload;
   if (delay >= target) {
-    increase += kFairIncrease * scale(params) * packet * bytes;
+    increase += static_cast<float>(kFairIncrease * scale(params) * packet * bytes);
     return;
   }
   clear = delay < kClearDelay ? saturating_sum(clear, static_cast<std::uint64_t>(bytes)) : 0;
@@ -105,7 +106,7 @@ void Nscc::grow(const CongestionParams& params, double bytes, double delay, Gate
     const double step = bytes * spec.fast_increase_scale * scale(params);
     gate.window = bounded_window(params, gate.window + step, most(params));
   } else {  // alpha = 4 scaling_a scaling_b MTU / target, of which scaling_b = target / 12 us
-    increase += spec.alpha * scale(params) * packet / kReferenceRtt * bytes * (target - delay);
+    increase += static_cast<float>(spec.alpha * scale(params) * packet / kReferenceRtt * bytes * (target - delay));
   }
 }
 

@@ -10,16 +10,16 @@ namespace weft::packet {
 
 struct Nscc {
   Ps base_rtt = 0;
-  double increase = 0;  // byte x bytes: what the window is to grow by, times itself (inc_bytes)
   Ps last_sample = 0;   // of the average delay
   Ps last_adjust = 0;   // of the small additive term
   Ps last_decrease = kLongAgo;
   Ps adapt_end = kNever;        // when quick adapt next looks; kNever: no ACK yet
+  float increase = 0;           // byte x bytes: what the window is to grow by, times itself (inc_bytes)
   float average_delay = 0;      // ps, over about a round trip
-  std::uint32_t received = 0;   // bytes acknowledged since `increase` was last applied
   std::uint32_t achieved = 0;   // bytes acknowledged since quick adapt last looked
   std::uint32_t clear = 0;      // bytes acknowledged in a row without delay (fi_count)
   std::uint32_t to_ignore = 0;  // bytes whose marks tell of before quick adapt
+  std::uint16_t received = 0;   // bytes acknowledged since `increase` was last applied; saturates beyond what matters
   bool trimmed = false;         // since quick adapt last cut (trigger_qa)
   bool fast = false;            // fast increase holds
 

@@ -59,7 +59,7 @@ Expected<void> RoceFabric::Build() {
   network_ = std::move(*network);
   nodes_ = std::make_unique<FabricNodes>(*this, *topology_);
   failures_ = std::make_unique<FailurePlayer>(*network_, std::move(*failures));
-  failures_->Start();
+  failures_->start();
   TracesChanged();
   // The simulator holds on to ports as events: they live until it is destroyed.
   ns3::Simulator::ScheduleDestroy(&RoceFabric::Dispose, ns3::Ptr<RoceFabric>(this));

@@ -13,8 +13,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "emulator/packet/failure_player.h"
 #include "emulator/packet/model/fabric_nodes.h"
-#include "emulator/packet/model/failure_player.h"
 #include "emulator/packet/model/spec_attributes.h"
 #include "emulator/packet/model/wire_bytes.h"
 #include "emulator/packet/network.h"

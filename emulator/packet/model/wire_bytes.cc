@@ -21,19 +21,18 @@ std::uint8_t dscp_of(std::uint8_t priority) {
 }
 
 struct InMessage {
-  std::uint32_t message = 0, packet = 0;  // packet within the message
-  std::uint64_t offset = 0;               // bytes
+  std::uint32_t message = 0;
+  std::uint64_t offset = 0;  // bytes within it
   bool first = false, last = false;
 };
 
-InMessage place_of(const Network& network, const Qp& q, std::uint32_t psn) {
+InMessage place_of(const Network& network, const MessageRun& run, std::uint32_t psn) {
   InMessage place;
-  const std::uint32_t since = psn - q.base_psn;
-  place.message = q.base_message + since / q.message_packets;
-  place.packet = since % q.message_packets;
-  place.offset = std::uint64_t{place.packet} * network.topology().spec().transport.mtu;
-  place.first = place.packet == 0;
-  place.last = place.packet == q.message_packets - 1;
+  place.message = run.message_at(psn);
+  const std::uint32_t packet = run.packet_at(psn);
+  place.offset = std::uint64_t{packet} * network.topology().spec().transport.mtu;
+  place.first = packet == 0;
+  place.last = packet == run.packets - 1;
   return place;
 }
 
@@ -55,20 +54,20 @@ std::vector<std::uint8_t> payload_of(const Frame& f, const InMessage& at) {
   return payload;
 }
 
-void fill_data(const Qp& q, const Frame& f, const InMessage& at, wire::FrameHeaders& h) {
+void fill_data(const Qp& q, const MessageRun& run, const Frame& f, const InMessage& at, wire::FrameHeaders& h) {
   const bool send = (q.flags & kQpSend) != 0;
   h.bth.opcode = wire::opcode(wire::Transport::kRc, operation_of(at, send));
   h.bth.psn = f.psn & wire::kMask24;
   h.bth.ack_request = (f.flags & (kAckRequest | kLastOfMessage)) != 0;
   if (at.first && !send) {
-    h.extensions.reth.virtual_address = std::uint64_t{at.message} * q.message_bytes;
+    h.extensions.reth.virtual_address = std::uint64_t{at.message} * run.bytes;
     h.extensions.reth.rkey = f.qp + 1;
-    h.extensions.reth.dma_length = static_cast<std::uint32_t>(q.message_bytes);
+    h.extensions.reth.dma_length = static_cast<std::uint32_t>(run.bytes);
   }
 }
 
 // An ACK names the last packet it acknowledges, a NAK the one it wants (IBTA volume 1, 9.7.5.1).
-void fill_answer(const Qp& q, const Frame& f, wire::FrameHeaders& h) {
+void fill_answer(const MessageRun& run, const Frame& f, wire::FrameHeaders& h) {
   if (f.kind == FrameKind::kCnp) {
     h.bth.opcode = wire::kOpcodeCnp;
     h.bth.becn = true;
@@ -83,7 +82,7 @@ void fill_answer(const Qp& q, const Frame& f, wire::FrameHeaders& h) {
   aeth.value = f.kind == FrameKind::kAck   ? kNoCredits
                : f.kind == FrameKind::kNak ? static_cast<std::uint8_t>(wire::NakCode::kPsnSequenceError)
                                            : kRnrTimerCode;
-  aeth.msn = (q.base_message + (f.psn - q.base_psn) / q.message_packets) & wire::kMask24;
+  aeth.msn = run.message_at(f.psn) & wire::kMask24;
 }
 
 }  // namespace
@@ -111,19 +110,20 @@ std::vector<std::uint8_t> wire_bytes(Network& network, const WireIds& ids, LinkI
            : (f.flags & kCongestionExperienced) != 0 && data ? wire::Ecn::kCe
                                                              : wire::Ecn::kEct0;
   ip.ttl = static_cast<std::uint8_t>(kTtl - f.hop);
-  ip.source = port_address(PortId{data ? q.from_port : q.to_port});
-  ip.destination = port_address(PortId{data ? q.to_port : q.from_port});
+  ip.source = port_address(data ? network.from_port(q) : network.to_port(q));
+  ip.destination = port_address(data ? network.to_port(q) : network.from_port(q));
   ip.identification = static_cast<std::uint16_t>(f.psn);
   h.ip = ip;
   h.udp.source_port = ids.udp_source_port;
   h.bth.dest_qp = (data ? ids.destination_qpn : ids.source_qpn) & wire::kMask24;
   std::vector<std::uint8_t> payload;
   if (data) {
-    const InMessage at = place_of(network, q, f.psn);
-    fill_data(q, f, at, h);
+    const MessageRun run = network.run_of(q, f.psn);
+    const InMessage at = place_of(network, run, f.psn);
+    fill_data(q, run, f, at, h);
     payload = payload_of(f, at);
   } else {
-    fill_answer(q, f, h);
+    fill_answer(network.run_of(q, f.psn), f, h);
   }
   auto frame = wire::build_frame(h, payload);
   WEFT_CHECK(frame);  // everything above fits its field

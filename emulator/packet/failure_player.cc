@@ -1,4 +1,4 @@
-#include "emulator/packet/model/failure_player.h"
+#include "emulator/packet/failure_player.h"
 
 #include <ns3/nstime.h>
 #include <ns3/simulator.h>
@@ -15,7 +15,7 @@ ns3::Time as_time(Duration duration) { return ns3::TimeStep(static_cast<std::uin
 FailurePlayer::FailurePlayer(Network& network, std::vector<TimedDeviation> failures)
     : network_(network), failures_(std::move(failures)), in_force_(failures_.size()) {}
 
-void FailurePlayer::Start() {
+void FailurePlayer::start() {
   for (std::uint32_t i = 0; i < failures_.size(); ++i)
     ns3::Simulator::Schedule(as_time(failures_[i].at), &FailurePlayer::begin, this, i);
 }

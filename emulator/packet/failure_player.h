@@ -15,7 +15,7 @@ class FailurePlayer {
 
   // Schedules the first of each. Where several hold a cable at once, the lowest rate counts. A flap that never ends
   // keeps the simulator busy: stop it by time.
-  void Start();
+  void start();
 
  private:
   void begin(std::uint32_t index);
