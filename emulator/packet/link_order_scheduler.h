@@ -12,7 +12,7 @@ namespace weft::packet {
 ///
 /// Contexts of the packet engine's events are links and QPs (network.h), so what happens in one picosecond happens in
 /// an order that follows from the fabric alone: the same in one process as in several, each of which has an order of
-/// insertion of its own. docs/decisions/0011-ties-by-link.md.
+/// insertion of its own. docs/decisions/0012-ties-by-link.md.
 ///
 /// An event scheduled for now, with a context below those that have run, is the next: causes still precede effects.
 class LinkOrderScheduler final : public ns3::Scheduler {

@@ -178,6 +178,15 @@ TEST(Partition, EveryPartHasHosts) {
   }
 }
 
+// A unit's hosts and their eight leaves stay together; spines are dealt out.
+TEST(Partition, UnitsOfARailOptimizedFabricAreNotCut) {
+  const auto topology = build(testing::superpod(96));
+  const auto cut = Partition::by_pod(*topology, 3);
+  ASSERT_TRUE(cut.has_value());
+  for (std::uint32_t host = 0; host < 96; ++host) EXPECT_EQ(cut->part_of(HostId{host}), host / 32);
+  for (std::uint32_t leaf = 0; leaf < 24; ++leaf) EXPECT_EQ(cut->part_of({NodeKind::kLeaf, leaf}), leaf / 8);
+}
+
 TEST(Partition, MorePartsThanPodsIsAnError) {
   const auto topology = build(testing::superpod(32));  // one unit
   const auto cut = Partition::by_pod(*topology, 2);
