@@ -17,8 +17,8 @@ constexpr std::array kRows{
     Row{CongestionControl::kNone, 0.998, 0.998, 0.998, 0.998, 0.998, 0.998},
     Row{CongestionControl::kDctcp, 0.997, 0.998, 0.990, 0.997, 0.997, 0.997},
     Row{CongestionControl::kNscc, 0.950, 0.996, 0.995, 0.945, 0.986, 0.971},
-    Row{CongestionControl::kSwift, 0.980, 0.990, 0.936, 0.980, 0.980, 0.980},
-    Row{CongestionControl::kHpcc, 0.831, 0.910, 0.971, 0.907, 0.907, 0.907},
+    Row{CongestionControl::kSwift, 0.980, 0.990, 0.962, 0.980, 0.980, 0.980},
+    Row{CongestionControl::kHpcc, 0.832, 0.929, 0.971, 0.927, 0.927, 0.927},
 };
 
 }  // namespace
