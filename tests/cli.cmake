@@ -35,6 +35,12 @@ if(Python3_FOUND)
   weft_cli(packet Packet heavy table_and_notes same_bytes_with_any_threads packet_is_never_faster_than_the_ideal_fluid
            steps_are_cut_and_said_so interrupted_run_says_how_far_it_came no_worker_outlives_an_interrupt
            progress_has_simulated_time_and_what_is_left too_much_is_refused_with_a_way_out)
+  if(TARGET weft_packet)
+    # A few of the scenarios of scripts/agreement; all of them in scripts/validate.
+    add_test(NAME agreement.few_scenarios COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/scripts/agreement --quick
+             --jobs 1 --weft $<TARGET_FILE:weft>)
+    set_tests_properties(agreement.few_scenarios PROPERTIES TIMEOUT 600 LABELS heavy)
+  endif()
 else()
   message(STATUS "tests of the command line left out: no python3")
 endif()

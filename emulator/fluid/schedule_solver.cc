@@ -8,6 +8,7 @@
 #include <numeric>
 #include <random>
 
+#include "emulator/congestion_efficiency.h"
 #include "emulator/fluid/aggregate.h"
 #include "emulator/fluid/completion.h"
 #include "emulator/fluid/flows.h"
@@ -18,7 +19,8 @@ namespace {
 
 // NCCL's collectives and its point to point have efficiencies of their own; testers' patterns are plain RDMA writes.
 TierShares shares_of(const Constants& c, const FabricSpec& spec, CollectiveKind kind, Via via) {
-  const double payload = payload_share(spec, c);
+  const double kept = c.count_congestion ? congestion_efficiency(spec, traffic_class(kind)) : 1.0;
+  const double payload = payload_share(spec, c) * kept;
   if (via == Via::kScaleUpReduce || via == Via::kScaleUpMulticast) return {c.nvls_scale_up, payload, payload};
   switch (kind) {
     case CollectiveKind::kAllReduce:

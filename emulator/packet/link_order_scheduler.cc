@@ -27,13 +27,7 @@ ns3::TypeId LinkOrderScheduler::GetTypeId() {
 }
 
 void LinkOrderScheduler::Insert(const Event& ev) {
-  if (tied_.empty() || ev.key.m_ts > tied_.front().key.m_ts) {
-    wheel_.Insert(ev);
-    return;
-  }
-  if (ev.key.m_ts < tied_.front().key.m_ts) {  // only peeked at: something earlier came
-    for (const Event& tied : tied_) wheel_.Insert(tied);
-    tied_.clear();
+  if (tied_.empty() || ev.key.m_ts != tied_.front().key.m_ts) {
     wheel_.Insert(ev);
     return;
   }
@@ -41,21 +35,14 @@ void LinkOrderScheduler::Insert(const Event& ev) {
   std::push_heap(tied_.begin(), tied_.end(), later);
 }
 
-// All events of the earliest timestamp, where they are several.
-void LinkOrderScheduler::gather() const {
-  const Event first = wheel_.RemoveNext();
-  tied_.push_back(first);
-  while (!wheel_.IsEmpty() && wheel_.PeekNext().key.m_ts == first.key.m_ts) tied_.push_back(wheel_.RemoveNext());
-  std::make_heap(tied_.begin(), tied_.end(), later);
-}
-
-Event LinkOrderScheduler::PeekNext() const {
-  if (tied_.empty()) gather();
-  return tied_.front();
-}
-
 Event LinkOrderScheduler::RemoveNext() {
-  if (tied_.empty()) gather();
+  if (tied_.empty()) {
+    const Event first = wheel_.RemoveNext();
+    if (!wheel_.IsNextAt(first.key.m_ts)) return first;
+    tied_.push_back(first);
+    while (wheel_.IsNextAt(first.key.m_ts)) tied_.push_back(wheel_.RemoveNext());
+    std::make_heap(tied_.begin(), tied_.end(), later);
+  }
   std::pop_heap(tied_.begin(), tied_.end(), later);
   const Event ev = tied_.back();
   tied_.pop_back();

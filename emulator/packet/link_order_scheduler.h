@@ -12,7 +12,7 @@ namespace weft::packet {
 ///
 /// Contexts of the packet engine's events are links and QPs (network.h), so what happens in one picosecond happens in
 /// an order that follows from the fabric alone: the same in one process as in several, each of which has an order of
-/// insertion of its own. docs/decisions/0011-ties-by-link.md.
+/// insertion of its own. docs/decisions/0012-ties-by-link.md.
 ///
 /// An event scheduled for now, with a context below those that have run, is the next: causes still precede effects.
 class LinkOrderScheduler final : public ns3::Scheduler {
@@ -21,18 +21,17 @@ class LinkOrderScheduler final : public ns3::Scheduler {
 
   void Insert(const Event& ev) override;
   bool IsEmpty() const override { return tied_.empty() && wheel_.IsEmpty(); }
+  /// An event of the next timestamp, which is what simulators look for; among several not always the one that is next.
   /// REQUIRES: not empty, as in RemoveNext.
-  Event PeekNext() const override;
+  Event PeekNext() const override { return tied_.empty() ? wheel_.PeekNext() : tied_.front(); }
   Event RemoveNext() override;
   /// REQUIRES: an event with this timestamp and uid is pending.
   void Remove(const Event& ev) override;
 
  private:
-  void gather() const;
-
-  // Where several events share the earliest timestamp, all of them; a heap. Else empty.
-  mutable std::vector<Event> tied_;
-  mutable WheelScheduler wheel_;
+  // Where several events share the timestamp of the one removed last, those that are left; a heap. Else empty.
+  std::vector<Event> tied_;
+  WheelScheduler wheel_;
 };
 
 }  // namespace weft::packet

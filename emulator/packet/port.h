@@ -9,6 +9,7 @@
 #include "emulator/packet/arena.h"
 #include "emulator/packet/congestion/signals.h"
 #include "fabric/priorities.h"
+#include "fabric/units.h"
 
 namespace weft::packet {
 
@@ -25,6 +26,8 @@ struct Lane {
   std::uint32_t ingress = 0;  // receiving side: bytes in the switch that came by this link
 };
 inline constexpr std::uint32_t kPortLanes = 4;
+
+[[nodiscard]] inline double ps_per_byte(Rate rate) { return 8e12 / static_cast<double>(rate.bits_per_second); }
 
 // Bits of Port::flags.
 inline constexpr std::uint8_t kToSwitch = 1;

@@ -46,7 +46,7 @@ class BadInput(unittest.TestCase):
     def test_option_values(self):
         self.refuses(("predict", HGX, "--collective", "a", "--collective", "b"), "--collective is given more than once")
         self.refuses(("predict", HGX, "--json"), "--json needs a value")
-        self.refuses(("predict", HGX, "--backend", "exact"), "--backend: exact not in {fluid,analytic}")
+        self.refuses(("predict", HGX, "--backend", "exact"), "--backend: exact not in {fluid,analytic,packet}")
         self.refuses(("predict", HGX, "--collective", "all_reduse"), "unknown collective: 'all_reduse'; use all_reduce, ")
         self.refuses(("predict", HGX, "--algorithm", "rign"), "unknown algorithm of all_reduce: 'rign'; use auto, ring, ")
         self.refuses(("predict", HGX, "--set", "hosts"), "an override without =: 'hosts'; write it like hosts.count=128")

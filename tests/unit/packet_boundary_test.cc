@@ -178,6 +178,15 @@ TEST(Partition, EveryPartHasHosts) {
   }
 }
 
+// A unit's hosts and their eight leaves stay together; spines are dealt out.
+TEST(Partition, UnitsOfARailOptimizedFabricAreNotCut) {
+  const auto topology = build(testing::superpod(96));
+  const auto cut = Partition::by_pod(*topology, 3);
+  ASSERT_TRUE(cut.has_value());
+  for (std::uint32_t host = 0; host < 96; ++host) EXPECT_EQ(cut->part_of(HostId{host}), host / 32);
+  for (std::uint32_t leaf = 0; leaf < 24; ++leaf) EXPECT_EQ(cut->part_of({NodeKind::kLeaf, leaf}), leaf / 8);
+}
+
 TEST(Partition, MorePartsThanPodsIsAnError) {
   const auto topology = build(testing::superpod(32));  // one unit
   const auto cut = Partition::by_pod(*topology, 2);
@@ -186,6 +195,31 @@ TEST(Partition, MorePartsThanPodsIsAnError) {
 }
 
 // --- ties
+
+// Against a sorted set, with ties by the dozen and events for now.
+TEST(LinkOrderScheduler, OrderIsThatOfASortedSet) {
+  rc::check([](std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    const auto scheduler = ns3::CreateObject<LinkOrderScheduler>();
+    std::set<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>> expected;
+    std::uint64_t now = 0;
+    const std::uint64_t spread = 1 + random() % 100;
+    for (std::uint32_t uid = 0; uid < 2'000; ++uid) {
+      if (expected.empty() || random() % 2 == 0) {
+        const std::uint64_t ts = now + random() % spread * (random() % 3 == 0 ? 1'000 : 1);
+        const auto context = static_cast<std::uint32_t>(random() % 8);
+        scheduler->Insert({nullptr, {ts, uid, context}});
+        expected.emplace(ts, context, uid);
+        continue;
+      }
+      RC_ASSERT(scheduler->PeekNext().key.m_ts == std::get<0>(*expected.begin()));
+      const auto key = scheduler->RemoveNext().key;
+      RC_ASSERT(std::tuple(key.m_ts, key.m_context, key.m_uid) == *expected.begin());
+      expected.erase(expected.begin());
+      now = key.m_ts;
+    }
+  });
+}
 
 TEST(LinkOrderScheduler, TiesGoByContextThenByUid) {
   const auto scheduler = ns3::CreateObject<LinkOrderScheduler>();
@@ -197,7 +231,7 @@ TEST(LinkOrderScheduler, TiesGoByContextThenByUid) {
   insert(10, 9, 2);
   insert(10, 3, 3);
   insert(10, 3, 4);
-  EXPECT_EQ(scheduler->PeekNext().key.m_uid, 3U);
+  EXPECT_EQ(scheduler->PeekNext().key.m_ts, 10U);
   insert(5, 7, 5);  // earlier than what was seen
   std::vector<std::uint32_t> order;
   const auto take = [&] { order.push_back(scheduler->RemoveNext().key.m_uid); };
