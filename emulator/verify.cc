@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "emulator/fluid/components.h"
+#include "emulator/fluid/counted_components.h"
 #include "emulator/packet/carve_run.h"
 #include "emulator/packet/workers.h"
 #include "emulator/verify_interval.h"
@@ -128,19 +129,31 @@ class Verifier {
     if (!router) return tl::unexpected(router.error());
     const auto forwarding = Forwarding::create(topology_, options_.seed);
     if (!forwarding) return tl::unexpected(forwarding.error());
-    FluidOptions fluid;
-    fluid.exact_transfers = kExactTransfers;
-    fluid.batch_epsilon = kBatchEpsilon;
-    const auto step = RoutedStep::solve(topology_, **router, schedule, *heaviest.phase, out().step, fluid, options_);
-    if (!step) return tl::unexpected(step.error());
+    auto components = components_of(schedule, *heaviest.phase, **router, **forwarding);
+    if (!components) return tl::unexpected(components.error());
+    components_ = std::move(components->played);
+    out().unplayed = std::move(components->unplayed);
+    out().longest_seconds = components->longest;
+    out().step_seconds = components->step_seconds;
+    return {};
+  }
+
+  Expected<Components> components_of(const Schedule& schedule, const Phase& phase, Router& router,
+                                     const Forwarding& forwarding) {
     ComponentOptions wanted;
     wanted.contended = wanted.random = request_.verify;
     wanted.seed = options_.seed;
-    auto components = find_components(*step, **forwarding, wanted);
-    if (!components) return tl::unexpected(components.error());
-    components_ = std::move(*components);
-    makespan_ = step->makespan();
-    return {};
+    FluidOptions fluid;
+    if (phase.edge_count > fluid.max_transfers) {
+      out().notes.emplace_back(
+          "transfers are added up link by link: flows of a bottleneck are a random sample of the pairs that cross it");
+      return find_counted_components(topology_, router, forwarding, schedule, phase, wanted, options_);
+    }
+    fluid.exact_transfers = kExactTransfers;
+    fluid.batch_epsilon = kBatchEpsilon;
+    const auto step = RoutedStep::solve(topology_, router, schedule, phase, out().step, fluid, options_);
+    if (!step) return tl::unexpected(step.error());
+    return find_components(*step, forwarding, wanted);
   }
 
   // Scales and jobs: every component as it is, then every one that grew.
@@ -253,7 +266,7 @@ class Verifier {
   void bound(const ScheduleCost& cost, const Operation& op, CollectiveKind kind, std::uint32_t ranks) {
     collect();
     note_approximations();
-    const RatioInterval interval = ratio_interval(out().components);
+    const RatioInterval interval = ratio_interval(out());
     if (interval.high <= 0) return;
     out().low_ratio = interval.low;
     out().high_ratio = interval.high;
@@ -320,7 +333,6 @@ class Verifier {
   std::vector<VerifiedComponent> verified_;
   std::vector<Job> jobs_;
   std::size_t done_ = 0;
-  double makespan_ = 0;
 };
 
 }  // namespace

@@ -85,6 +85,11 @@ struct Verification {
   std::uint32_t asked = 0;       // components of either kind
   std::uint64_t unfinished = 0;  // that an interruption left out
   std::vector<VerifiedComponent> components;
+  double step_seconds = 0;     // fluid data time of the step, without software
+  double longest_seconds = 0;  // of a bottleneck's drain
+  // Bottlenecks of the step that were not played, by how long they need: place i of n counts those from i / n to
+  // (i + 1) / n of the longest.
+  std::vector<std::uint64_t> unplayed;
   double low_ratio = 0, high_ratio = 0;  // packet time / fluid time, of the data time of phases that use the network
   Duration low{}, high{};                // interval on the time of the largest size; 0: no component ended
   std::vector<std::string> notes;

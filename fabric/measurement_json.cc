@@ -127,6 +127,9 @@ Json to_value(const Verification& v) {
           {"low_ps", v.low.picoseconds},
           {"high_ps", v.high.picoseconds},
           {"components", components},
+          {"step_seconds", v.step_seconds},
+          {"longest_seconds", v.longest_seconds},
+          {"unplayed", v.unplayed},
           {"notes", v.notes}};
 }
 
@@ -141,6 +144,9 @@ Verification verification_from(const Json& j) {
   v.high_ratio = member<double>(j, "high_ratio");
   v.low = Duration{member<std::int64_t>(j, "low_ps")};
   v.high = Duration{member<std::int64_t>(j, "high_ps")};
+  v.step_seconds = member<double>(j, "step_seconds");
+  v.longest_seconds = member<double>(j, "longest_seconds");
+  for (const Json& n : j.at("unplayed")) v.unplayed.push_back(n);
   for (const Json& c : j.at("components")) v.components.push_back(component_from(c));
   v.notes = j.at("notes");
   return v;

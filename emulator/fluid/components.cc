@@ -28,7 +28,7 @@ class Finder {
   Finder(const RoutedStep& step, const Forwarding& forwarding, const ComponentOptions& options)
       : step_(step), options_(options), carver_(step, forwarding, step.phase().via, options.most_flows) {}
 
-  Expected<std::vector<Component>> find() {
+  Expected<Components> find() {
     list_candidates();
     if (candidates_.empty())
       return input_error("nothing of this step crosses the network", step_.phase().name,
@@ -37,7 +37,10 @@ class Finder {
     choose();
     if (auto done = collect_others(); !done) return tl::unexpected(done.error());
     if (auto done = grow(); !done) return tl::unexpected(done.error());
-    return build();
+    Components out;
+    out.played = build();
+    count_unplayed(out);
+    return out;
   }
 
  private:
@@ -230,6 +233,19 @@ class Finder {
     return out;
   }
 
+  void count_unplayed(Components& out) const {
+    std::unordered_set<std::uint32_t> played;
+    for (const Component& c : out.played) played.insert(c.resource);
+    out.unplayed.assign(kDrainBins, 0);
+    out.longest = drain(candidates_.front().resource);
+    out.step_seconds = step_.makespan();
+    for (std::uint32_t r = step_.topology().first_host_link(); r < step_.capacity().size(); ++r) {
+      if (step_.load()[r] <= 0 || !step_.saturated(r) || played.contains(r)) continue;
+      const auto bin = static_cast<std::size_t>(drain(r) / out.longest * kDrainBins);
+      ++out.unplayed[std::min(bin, kDrainBins - 1)];
+    }
+  }
+
   const RoutedStep& step_;
   const ComponentOptions& options_;
   Carver carver_;
@@ -239,8 +255,8 @@ class Finder {
 
 }  // namespace
 
-Expected<std::vector<Component>> find_components(const RoutedStep& step, const Forwarding& forwarding,
-                                                 const ComponentOptions& options) {
+Expected<Components> find_components(const RoutedStep& step, const Forwarding& forwarding,
+                                     const ComponentOptions& options) {
   return Finder(step, forwarding, options).find();
 }
 

@@ -28,12 +28,22 @@ struct Component {
   std::optional<CarveOut> grown;  // absent: no other contended link, so nothing to grow by
 };
 
+struct Components {
+  std::vector<Component> played;
+  // Bottlenecks that are not among them: place i of kDrainBins counts those that need i / kDrainBins to (i + 1) /
+  // kDrainBins of the longest drain.
+  std::vector<std::uint64_t> unplayed;
+  double longest = 0;       // drain, seconds
+  double step_seconds = 0;  // the last finish of the whole step
+};
+inline constexpr std::size_t kDrainBins = 64;
+
 // The most contended first: those whose bottleneck needs longest for what crosses it, ties by more paths and then by
 // the lower id; then the random ones, drawn from the other resources that hold some flow back. One whose flows are all
 // in those before it is passed over, so there may be fewer than asked for. Grown by the flows that cross the other
 // saturated links of its flows' paths; a sample grows to twice its size.
 // Routes all edges three times. Errors: kInput where nothing of the step crosses the network, kInterrupted.
-[[nodiscard]] Expected<std::vector<Component>> find_components(const RoutedStep& step, const Forwarding& forwarding,
-                                                               const ComponentOptions& options);
+[[nodiscard]] Expected<Components> find_components(const RoutedStep& step, const Forwarding& forwarding,
+                                                   const ComponentOptions& options);
 
 }  // namespace weft

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 
+#include "emulator/fluid/aggregate.h"
 #include "emulator/fluid/completion.h"
 #include "emulator/fluid/parallel.h"
 #include "topologies/hash.h"
@@ -63,6 +64,33 @@ Expected<RoutedStep> RoutedStep::solve(const Topology& topology, Router& router,
   out.rate_ = std::move(rates);
   out.finish_ = std::move(done->finish);
   out.work_ = std::move(flows->work);
+  return out;
+}
+
+Expected<RoutedStep> RoutedStep::count(const ClosTopology& topology, Router& router, const Schedule& schedule,
+                                       const Phase& phase, const RunOptions& run) {
+  RoutedStep out(topology, router, schedule, phase, 0, run);
+  const std::int64_t n = schedule.group_size;
+  const Bytes message{(schedule.size.count + n - 1) / n};
+  const auto loads = aggregate_all_to_all(topology, schedule, phase.via, message);
+  if (!loads) return tl::unexpected(loads.error());
+  out.capacity_ = wire_capacity(topology, router);
+  out.bits_ = loads->bits;
+  out.bits_.resize(out.capacity_.size(), 0.0);
+  for (std::uint32_t r = topology.link_count(); r < out.bits_.size(); ++r) {
+    const std::uint32_t links = router.pool_size(r);
+    for (std::uint32_t i = 0; i < links; ++i) out.bits_[r] += loads->bits[router.pool_link(r, i).value];
+  }
+  const bool pooled = router.weighted();  // a sprayed path knows only pools above its host links
+  for (std::uint32_t l = topology.first_fabric_link(); pooled && l < topology.link_count(); ++l) out.bits_[l] = 0;
+  for (std::uint32_t r = topology.first_host_link(); r < out.bits_.size(); ++r) {
+    if (out.bits_[r] > 0) out.makespan_ = std::max(out.makespan_, out.bits_[r] / out.capacity_[r]);
+  }
+  out.load_ = out.count_ = out.bits_;
+  const double path_bits =
+      8.0 * static_cast<double>(message.count) / (pooled ? 1 : topology.spec().transport.qps_per_connection);
+  for (double& load : out.load_) load /= std::max(out.makespan_, 1e-300);
+  for (double& paths : out.count_) paths /= std::max(path_bits, 1.0);
   return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include "emulator/fluid/engine.h"
 #include "emulator/fluid/flows.h"
+#include "topologies/clos.h"
 #include "topologies/routing.h"
 
 namespace weft {
@@ -38,6 +39,10 @@ class RoutedStep {
   [[nodiscard]] static Expected<RoutedStep> solve(const Topology& topology, Router& router, const Schedule& schedule,
                                                   const Phase& phase, std::uint64_t step, const FluidOptions& fluid,
                                                   const RunOptions& run);
+
+  // An all_to_all added up by counting; all its paths send until the longest drain is over. It has no paths().
+  [[nodiscard]] static Expected<RoutedStep> count(const ClosTopology& topology, Router& router,
+                                                  const Schedule& schedule, const Phase& phase, const RunOptions& run);
 
   // Routes every edge again. In the order of edges and QPs. Errors: kInterrupted; kInput for more than filter.most.
   [[nodiscard]] Expected<std::vector<RoutedPath>> paths(const PathFilter& filter) const;
