@@ -13,10 +13,12 @@ using testing::ask;
 using Kind = CollectiveKind;
 
 FabricSpec random_fabric() {
-  static const std::vector<FabricSpec> fabrics{testing::fat_tree(32, 8, 2), testing::fat_tree(64, 8, 3),
+  static const std::vector<FabricSpec> fabrics{testing::fat_tree(32, 8, 2),
+                                               testing::fat_tree(64, 8, 3),
                                                testing::fat_tree(8, 16, 2, 4),
                                                testing::rails(16, 16, 2, RailJoin::kSpine),
-                                               testing::rails(16, 8, 3, RailJoin::kCore), testing::trunked()};
+                                               testing::rails(16, 8, 3, RailJoin::kCore),
+                                               testing::trunked()};
   FabricSpec s = *rc::gen::elementOf(fabrics);
   s.routing.kind = *rc::gen::element(RoutingKind::kEcmp, RoutingKind::kSpray, RoutingKind::kStatic,
                                      RoutingKind::kAdaptive, RoutingKind::kFlowlet);
