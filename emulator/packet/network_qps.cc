@@ -222,15 +222,6 @@ std::uint32_t Network::append_message(std::uint32_t index, Bytes size) {
   return last.packets;
 }
 
-void Network::post(std::uint32_t index, Bytes size) {
-  Qp& q = qps_[index];
-  const std::uint32_t packets = append_message(index, size);
-  const Ps t = now();
-  advance_and_schedule(sending_port(q), t);
-  q.end_psn += packets;
-  kick(q, index, t);
-}
-
 void Network::post_receives(std::uint32_t qp, std::uint32_t count) { posted_receives_[qp] += count; }
 
 std::uint32_t Network::queue_bytes(LinkId link, std::uint8_t priority) {
