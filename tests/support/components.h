@@ -17,7 +17,11 @@ struct Carved {
 
 inline Carved carve(const FabricSpec& spec, const PredictRequest& request, const ComponentOptions& options,
                     std::uint64_t seed = 1) {
-  static const RunOptions run{.seed = 1, .threads = 1};  // the step keeps its address
+  static const RunOptions run = [] {  // the step keeps its address
+    RunOptions options_of_run;
+    options_of_run.threads = 1;
+    return options_of_run;
+  }();
   Carved out;
   out.routed = testing::routed(spec, request, seed);
   auto forwarding = Forwarding::create(*out.routed.topology, seed);

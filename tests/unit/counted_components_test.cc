@@ -11,7 +11,12 @@ namespace {
 
 using testing::ask;
 
-const RunOptions kRun{.seed = 1, .threads = 1};
+RunOptions one_thread() {
+  RunOptions run;
+  run.threads = 1;
+  return run;
+}
+const RunOptions kRun = one_thread();
 
 FabricSpec rails_of_eight() {
   FabricSpec spec = testing::rails(16, 8, 3, RailJoin::kCore);
