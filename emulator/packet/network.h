@@ -205,7 +205,14 @@ class Network {
     const double least = (q.flags & kQpRateLimited) != 0 ? rate_limits_.at(qps_.index_of(q)) : 0.0;
     return std::max(q.control.ps_per_byte(), least);
   }
+  [[nodiscard]] std::uint32_t sacked_of(const Qp& q) const {
+    return q.reorder == kNone ? 0 : reorders_[q.reorder].sacked;
+  }
   [[nodiscard]] std::uint32_t headers_of(const Qp& q) const { return (q.flags & kQpScaleUp) != 0 ? 0 : header_bytes_; }
+  // The link behind link `hop` of the path, for Frame::onward.
+  [[nodiscard]] std::uint32_t onward_of(const Qp& q, std::uint32_t hop) const {
+    return (q.flags & kQpPerPacket) == 0 && hop + 1 < q.hops ? path(q)[hop + 1] : kNone;
+  }
   [[nodiscard]] Port& sending_port(const Qp& q) { return ports_[path(q)[0]]; }
   [[nodiscard]] const CongestionParams& params_of(const Qp& q) const {
     return (q.flags & kQpScaleUp) != 0 ? scale_up_control_ : network_control_;
@@ -231,6 +238,7 @@ class Network {
     return p.is(kWatched) || (p.at_switch != kNone && switches_[p.at_switch].pausing != 0);
   }
   void send(Port& p, std::uint32_t frame, Ps start);
+  void prefetch_for(const Port& p, const Frame& f) const;
   [[nodiscard]] std::uint32_t pick_queue(Port& p, std::uint8_t available);
   std::uint32_t dequeue(Port& p, std::uint32_t priority, Ps start);
   void append(Port& p, std::uint32_t frame);
@@ -279,6 +287,8 @@ class Network {
   // nic.cc: the sender
   [[nodiscard]] Ps next_pull(const Injector& inj, const Port& p) const;
   void collect_paced(Injector& inj, Ps until);
+  [[nodiscard]] std::uint32_t join_paced(std::uint32_t a, std::uint32_t b);
+  [[nodiscard]] std::uint32_t join_children(std::uint32_t first);
   [[nodiscard]] int highest_ready(const Injector& inj, const Port& p, Ps start) const;
   void push_ring(Injector& inj, std::uint32_t qp);
   [[nodiscard]] bool may_send(const Qp& q) const;

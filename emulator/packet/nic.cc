@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "emulator/packet/network.h"
 #include "topologies/hash.h"
@@ -11,20 +12,48 @@
 namespace weft::packet {
 
 Ps Network::next_pull(const Injector& inj, const Port& p) const {
-  Ps next = inj.paced.empty() ? kNever : inj.paced.front().first;
+  Ps next = inj.paced == kNone ? kNever : qps_[inj.paced].next_send;
   for (std::uint32_t ready = inj.nonempty & static_cast<std::uint8_t>(~p.paused); ready != 0; ready &= ready - 1)
     next = std::min(next, qps_[inj.ring[static_cast<std::size_t>(std::countr_zero(ready))].head].next_send);
   return next == kNever ? kNever : std::max({next, p.free_at, inj.bus_free_at});
 }
 
 void Network::collect_paced(Injector& inj, Ps until) {
-  while (!inj.paced.empty() && inj.paced.front().first <= until) {
-    const auto [at, qp] = inj.paced.front();
-    std::pop_heap(inj.paced.begin(), inj.paced.end(), std::greater<>{});
-    inj.paced.pop_back();
-    qps_[qp].next_send = std::min(qps_[qp].next_send, at);  // only a look: pull() knows better
-    push_ring(inj, qp);
+  while (inj.paced != kNone && qps_[inj.paced].next_send <= until) {
+    const std::uint32_t first = inj.paced;
+    inj.paced = join_children(qps_[first].first_child);
+    push_ring(inj, first);  // only a look: pull() knows better
   }
+}
+
+// Pairing heap (Fredman, Sedgewick, Sleator, Tarjan, 1986). Roots of two heaps to that of one; at the same time the
+// lower index goes first.
+std::uint32_t Network::join_paced(std::uint32_t a, std::uint32_t b) {
+  if (a == kNone) return b;
+  if (b == kNone) return a;
+  const auto key = [&](std::uint32_t qp) { return std::pair(qps_[qp].next_send, qp); };
+  if (key(b) < key(a)) std::swap(a, b);
+  qps_[b].next_ready = std::exchange(qps_[a].first_child, b);
+  return a;
+}
+
+// The children of a root that is gone: joined in pairs, then the pairs from the last to the first.
+std::uint32_t Network::join_children(std::uint32_t first) {
+  std::uint32_t pairs = kNone;
+  while (first != kNone) {
+    const std::uint32_t second = qps_[first].next_ready;
+    const std::uint32_t rest = second == kNone ? kNone : qps_[second].next_ready;
+    const std::uint32_t pair = join_paced(first, second);
+    qps_[pair].next_ready = std::exchange(pairs, pair);
+    first = rest;
+  }
+  std::uint32_t root = kNone;
+  while (pairs != kNone) {
+    const std::uint32_t next = qps_[pairs].next_ready;
+    root = join_paced(root, pairs);
+    pairs = next;
+  }
+  return root;
 }
 
 int Network::highest_ready(const Injector& inj, const Port& p, Ps start) const {
@@ -58,8 +87,8 @@ bool Network::may_send(const Qp& q) const {
 }
 
 bool Network::fits_window(const Qp& q) const {
-  const std::uint32_t beyond = q.next_psn - q.first_unacked;
-  const std::uint64_t in_flight = beyond > q.sacked ? std::uint64_t{beyond - q.sacked} * mtu_ : 0;
+  const std::uint32_t beyond = q.next_psn - q.first_unacked, sacked = sacked_of(q);
+  const std::uint64_t in_flight = beyond > sacked ? std::uint64_t{beyond - sacked} * mtu_ : 0;
   return in_flight == 0 || in_flight + mtu_ <= q.control.window();
 }
 
@@ -73,10 +102,10 @@ void Network::make_ready(Qp& q, std::uint32_t index, Ps from) {
     return;
   }
   // A slow QP is looked at again in between: its rate may have risen.
-  const Ps look = std::min(q.next_send, from + spec_.transport.dcqcn.rpg_time_reset.picoseconds);
+  q.next_send = std::min(q.next_send, from + spec_.transport.dcqcn.rpg_time_reset.picoseconds);
   q.waiting = Waiting::kInHeap;
-  inj.paced.emplace_back(look, index);
-  std::push_heap(inj.paced.begin(), inj.paced.end(), std::greater<>{});
+  q.next_ready = q.first_child = kNone;
+  inj.paced = join_paced(inj.paced, index);
 }
 
 void Network::kick(Qp& q, std::uint32_t index, Ps now) {
@@ -165,6 +194,7 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
   f.wire = static_cast<std::uint16_t>(f.payload + headers_of(q));
   f.priority = q.priority;
   f.sent = start;
+  f.onward = onward_of(q, 0);
   if (run_of(q, f.psn).end_of_message(f.psn) == f.psn + 1) f.flags |= kLastOfMessage;
   if (f.psn < q.highest_sent) {
     f.flags |= kRetransmitted;
@@ -221,7 +251,7 @@ void Network::acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now) {
     q.last_progress = now;
     q.retries = 0;
   }
-  if (q.reorder != kNone && f.psn == q.first_unacked) q.sacked = f.received - f.psn;
+  if (q.reorder != kNone && f.psn == q.first_unacked) reorders_[q.reorder].sacked = f.received - f.psn;
   AckEvent ack;
   ack.now = now;
   ack.rtt = now - f.sent;
@@ -308,7 +338,8 @@ void Network::take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now) {
   const std::uint32_t lost = q.reorder != kNone ? static_cast<std::uint32_t>(reorders_[q.reorder].resend.size())
                                                 : q.highest_sent - q.first_unacked;
   const std::uint32_t beyond = q.next_psn - q.first_unacked;
-  const std::uint64_t in_flight = beyond > q.sacked + lost ? std::uint64_t{beyond - q.sacked - lost} * mtu_ : 0;
+  const std::uint32_t gone = sacked_of(q) + lost;
+  const std::uint64_t in_flight = beyond > gone ? std::uint64_t{beyond - gone} * mtu_ : 0;
   q.control.on_loss(params_of(q), {now, false, lost * mtu_, in_flight});
   q.last_progress = now;
 }

@@ -2,6 +2,7 @@
 #include "emulator/packet/port.h"
 
 #include <ns3/nstime.h>
+#include <ns3/simulator.h>
 
 #include <algorithm>
 #include <bit>
@@ -16,7 +17,9 @@ void Port::Notify() { network->on_port(*this); }
 void Network::schedule(Port& p, Ps at) {
   p.event_at = at;
   p.Ref();
-  simulator_->Schedule(ns3::TimeStep(static_cast<std::uint64_t>(at - now())), &p);
+  // Without the EventId that Schedule() makes and nobody wants.
+  simulator_->ScheduleWithContext(ns3::Simulator::NO_CONTEXT, ns3::TimeStep(static_cast<std::uint64_t>(at - now())),
+                                  &p);
 }
 
 void Network::on_port(Port& p) {
@@ -27,11 +30,28 @@ void Network::on_port(Port& p) {
   std::uint32_t arrived = kNone;
   if (p.wire_head != kNone && frames_[p.wire_head].at <= t) {
     arrived = p.wire_head;
+    prefetch_for(p, frames_[arrived]);
     p.wire_head = frames_[arrived].next;
-    if (p.wire_head == kNone) p.wire_tail = kNone;
+    if (p.wire_head == kNone)
+      p.wire_tail = kNone;
+    else
+      p.onward = frames_[p.wire_head].onward;
   }
   advance_and_schedule(p, t);
   if (arrived != kNone) deliver(p, arrived, t);
+}
+
+// On a large fabric nothing of a frame's next stop is in the cache. What deliver() will ask for is known before the
+// frame itself is read.
+void Network::prefetch_for(const Port& p, const Frame& f) const {
+  if (p.onward != kNone) {
+    const auto* out = reinterpret_cast<const std::byte*>(&ports_[p.onward]);
+    for (std::size_t line = 0; line < sizeof(Port); line += 64) __builtin_prefetch(out + line, 1);
+  }
+  const auto* qp = reinterpret_cast<const std::byte*>(&qps_[f.qp]);
+  __builtin_prefetch(qp);
+  if (p.to_switch != kNone) return;
+  for (std::size_t line = 64; line < sizeof(Qp); line += 64) __builtin_prefetch(qp + line, 1);
 }
 
 // Starts every frame that was due by `now`, each at its own time.
@@ -98,10 +118,12 @@ void Network::send(Port& p, std::uint32_t index, Ps start) {
   p.free_at = start + line;
   f.at = start + p.delay + (p.is(kEarly) ? p.serialization(std::min<std::uint32_t>(f.wire, header_bytes_)) : line);
   f.next = kNone;
-  if (p.wire_tail == kNone)
+  if (p.wire_tail == kNone) {
     p.wire_head = index;
-  else
+    p.onward = f.onward;
+  } else {
     frames_[p.wire_tail].next = index;
+  }
   p.wire_tail = index;
   p.tx_bytes += f.wire;
   ++p.tx_frames;

@@ -53,6 +53,7 @@ struct alignas(64) Port final : ns3::EventImpl {
   std::uint8_t flags = 0;
   std::uint8_t pausing = 0;  // receiving side: priorities for which this link's sender is told to pause
 
+  std::uint32_t onward = kNone;     // Frame::onward of the frame at the head of the wire
   std::uint32_t at_switch = kNone;  // that it leaves from; kNone: a NIC or GPU
   std::uint32_t to_switch = kNone;  // that it leads to
   std::uint32_t injector = kNone;   // of the QPs that send here

@@ -40,7 +40,7 @@ inline constexpr std::uint16_t kQpNakSent = 4;      // receiver: asked once for 
 inline constexpr std::uint16_t kQpMixed = 8;        // messages of other sizes follow: Network::later_runs_
 inline constexpr std::uint16_t kQpSend = 16;        // SEND: consumes a posted receive for each message
 inline constexpr std::uint16_t kQpFailed = 32;      // retries used up, or no path
-inline constexpr std::uint16_t kQpAckOwed = 64;      // receiver: an ACK request overtook what it waits for
+inline constexpr std::uint16_t kQpAckOwed = 64;     // receiver: an ACK request overtook what it waits for
 inline constexpr std::uint16_t kQpRnrWait = 128;    // told that the receiver is not ready
 inline constexpr std::uint16_t kQpPerPacket = 256;  // switches choose for each packet
 inline constexpr std::uint16_t kQpDirectAck = 512;  // ends in a switch (in-network reduction): acknowledged out of band
@@ -59,7 +59,8 @@ struct alignas(64) Qp {
   std::uint8_t priority = 0;
   std::uint8_t retries = 0;
   std::uint8_t unused = 0;
-  std::uint32_t next_ready = kNone;               // in the injector's ring
+  std::uint32_t next_ready = kNone;               // in the injector's ring; in its heap: next child of the same parent
+  std::uint32_t first_child = kNone;              // in the injector's heap
   std::uint32_t next_timer = kNone;               // in the chain of RetransmitTimers
   std::array<std::uint32_t, kInlinePath> path{};  // links; longer ones: path[0] is a place in Network::long_paths_
   std::array<std::uint32_t, kInlinePath> back_path{};
@@ -68,7 +69,6 @@ struct alignas(64) Qp {
   std::uint32_t next_psn = 0, first_unacked = 0, end_psn = 0;
   std::uint32_t highest_sent = 0;  // one beyond
   std::uint32_t asked = 0;         // one beyond the last that asked for an ACK
-  std::uint32_t sacked = 0;        // packets beyond first_unacked that have arrived
   MessageRun run;                  // the oldest that is not all acknowledged
   Ps next_send = 0;                // pacing: not before
   Ps last_send = 0;

@@ -22,10 +22,12 @@ class Reorder {
   void trim_to(std::uint32_t first_unacked);
   void restart(std::uint32_t first_unacked) {
     resend.clear();
+    sacked = 0;
     resent_below_ = first_unacked;
   }
 
   std::deque<std::uint32_t> resend;
+  std::uint32_t sacked = 0;  // sender: packets beyond the first unacknowledged that have arrived
 
  private:
   [[nodiscard]] bool has(std::uint32_t psn) const;

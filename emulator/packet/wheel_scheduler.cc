@@ -21,6 +21,14 @@ constexpr std::size_t kMaxLate = 32;
 // The open array gives its memory back when it is drained and larger than this.
 constexpr std::size_t kKeptOpen = std::size_t{1} << 16;
 
+// So many events before its turn an event's object is fetched into the cache.
+constexpr std::size_t kAhead = 3;
+void prefetch(const Event& ev) {
+  const auto* object = reinterpret_cast<const std::byte*>(ev.impl);
+  __builtin_prefetch(object, 1);
+  __builtin_prefetch(object + 64, 1);
+}
+
 unsigned __int128 order(const Event& ev) { return static_cast<unsigned __int128>(ev.key.m_ts) << 32 | ev.key.m_uid; }
 bool earlier(const Event& a, const Event& b) { return order(a) < order(b); }
 bool later(const Event& a, const Event& b) { return order(b) < order(a); }
@@ -181,6 +189,7 @@ Event WheelScheduler::RemoveNext() {
     return pop_late();
   }
   if (head_ == open_.size()) open_next();
+  if (head_ + kAhead < open_.size()) prefetch(open_[head_ + kAhead]);
   return open_[head_++];
 }
 
@@ -232,6 +241,7 @@ void WheelScheduler::rank_open(Chain chain) {
     open_[earlier_ones] = ev;
     ++key;
   });
+  for (std::size_t i = 0; i < std::min(count, kAhead); ++i) prefetch(open_[i]);
 }
 
 // Events of one timestamp come in uid order as a rule, so the insertion sort reads them once; many in another order are
