@@ -150,6 +150,7 @@ class Network {
   [[nodiscard]] std::span<const std::uint32_t> path(const Qp& q) const { return route(q.path, q.hops); }
   [[nodiscard]] std::span<const std::uint32_t> back_path(const Qp& q) const { return route(q.back_path, q.back_hops); }
   [[nodiscard]] std::uint32_t live_frames() const { return frames_.live(); }
+  [[nodiscard]] std::uint32_t most_frames() const { return frames_.high_water(); }  // at the fullest moment so far
   [[nodiscard]] std::uint32_t live_qps() const { return qps_.live(); }
   [[nodiscard]] std::uint32_t payload_of(const Qp& q, std::uint32_t psn) const;
   // Where a packet that is not acknowledged yet stands among the messages.
@@ -238,7 +239,7 @@ class Network {
     return p.is(kWatched) || (p.at_switch != kNone && switches_[p.at_switch].pausing != 0);
   }
   void send(Port& p, std::uint32_t frame, Ps start);
-  void prefetch_for(const Port& p, const Frame& f) const;
+  void read_ahead(const Port& p, bool near) const;
   [[nodiscard]] std::uint32_t pick_queue(Port& p, std::uint8_t available);
   std::uint32_t dequeue(Port& p, std::uint32_t priority, Ps start);
   void append(Port& p, std::uint32_t frame);

@@ -14,6 +14,42 @@ namespace weft::packet {
 
 void Port::Notify() { network->on_port(*this); }
 
+void Port::read_ahead(Distance distance) const {
+  if (wire_head != kNone) network->read_ahead(*this, distance == Distance::kNear);
+}
+
+namespace {
+
+template <typename T>
+void fetch(const T& object, std::size_t from = 0) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(&object);
+  for (std::size_t line = from; line < sizeof object; line += 64) __builtin_prefetch(bytes + line, 1);
+}
+
+}  // namespace
+
+// For the frame that is about to arrive, and the one that may leave then.
+void Network::read_ahead(const Port& p, bool near) const {
+  asm volatile("");  // for g++ 12 a function that only prefetches has no effect, and is left out
+  const Frame& arriving = frames_[p.wire_head];
+  const std::uint32_t leaving =
+      p.nonempty == 0 ? kNone : lane(p, static_cast<std::uint32_t>(std::bit_width(p.nonempty) - 1)).queue.head;
+  if (!near) {
+    fetch(arriving);
+    if (p.onward != kNone) fetch(ports_[p.onward]);
+    if (leaving != kNone) fetch(frames_[leaving]);
+    if (p.injector != kNone) fetch(injectors_[p.injector]);
+    return;
+  }
+  if (arriving.next != kNone) fetch(frames_[arriving.next]);
+  __builtin_prefetch(&qps_[arriving.qp]);
+  if (p.to_switch == kNone) fetch(qps_[arriving.qp], 64);
+  if (leaving != kNone && frames_[leaving].in_link != kNone) fetch(ports_[frames_[leaving].in_link]);
+  if (p.injector == kNone) return;
+  const Injector& inj = injectors_[p.injector];
+  if (inj.nonempty != 0) fetch(qps_[inj.ring[static_cast<std::size_t>(std::bit_width(inj.nonempty) - 1)].head]);
+}
+
 void Network::schedule(Port& p, Ps at) {
   p.event_at = at;
   p.Ref();
@@ -30,7 +66,6 @@ void Network::on_port(Port& p) {
   std::uint32_t arrived = kNone;
   if (p.wire_head != kNone && frames_[p.wire_head].at <= t) {
     arrived = p.wire_head;
-    prefetch_for(p, frames_[arrived]);
     p.wire_head = frames_[arrived].next;
     if (p.wire_head == kNone)
       p.wire_tail = kNone;
@@ -39,19 +74,6 @@ void Network::on_port(Port& p) {
   }
   advance_and_schedule(p, t);
   if (arrived != kNone) deliver(p, arrived, t);
-}
-
-// On a large fabric nothing of a frame's next stop is in the cache. What deliver() will ask for is known before the
-// frame itself is read.
-void Network::prefetch_for(const Port& p, const Frame& f) const {
-  if (p.onward != kNone) {
-    const auto* out = reinterpret_cast<const std::byte*>(&ports_[p.onward]);
-    for (std::size_t line = 0; line < sizeof(Port); line += 64) __builtin_prefetch(out + line, 1);
-  }
-  const auto* qp = reinterpret_cast<const std::byte*>(&qps_[f.qp]);
-  __builtin_prefetch(qp);
-  if (p.to_switch != kNone) return;
-  for (std::size_t line = 64; line < sizeof(Qp); line += 64) __builtin_prefetch(qp + line, 1);
 }
 
 // Starts every frame that was due by `now`, each at its own time.

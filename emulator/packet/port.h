@@ -1,13 +1,12 @@
 // The sending side of a directed link, and the counters of its receiving side.
 #pragma once
 
-#include <ns3/event-impl.h>
-
 #include <array>
 #include <cstdint>
 
 #include "emulator/packet/arena.h"
 #include "emulator/packet/congestion/signals.h"
+#include "emulator/packet/read_ahead.h"
 #include "fabric/priorities.h"
 
 namespace weft::packet {
@@ -41,7 +40,7 @@ inline constexpr std::uint8_t kScaleUpLink = 64;
 // the moment when it can next start one.
 //
 // The event is the port itself, which saves an allocation and a cache line: ns-3's reference count never reaches 0.
-struct alignas(64) Port final : ns3::EventImpl {
+struct alignas(64) Port final : ReadAheadEvent {
   Network* network = nullptr;
   Ps free_at = 0;  // when the last frame's tail leaves
   Ps event_at = kNever;
@@ -65,6 +64,8 @@ struct alignas(64) Port final : ns3::EventImpl {
 
   [[nodiscard]] Ps serialization(std::uint32_t bytes) const { return static_cast<Ps>((bytes * ps_fixed) >> 20U); }
   [[nodiscard]] bool is(std::uint8_t flag) const { return (flags & flag) != 0; }
+
+  void read_ahead(Distance distance) const override;
 
  protected:
   void Notify() override;

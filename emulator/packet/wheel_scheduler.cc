@@ -14,6 +14,8 @@ using Event = ns3::Scheduler::Event;
 
 // A bucket of at most so many chunks is sorted rather than scattered over the level below.
 constexpr unsigned kRankedChunks = 2;
+// So is one of more events, where it is narrow: sorting costs more, but many events in order can be read ahead.
+constexpr unsigned kSortedChunks = 24, kSortedLevel = 2;
 // An event that comes into the open bucket may move so many others up; else it goes to the heap.
 constexpr std::size_t kMaxShift = 16;
 // A heap larger than this says that the open bucket is too wide for what happens now.
@@ -21,14 +23,13 @@ constexpr std::size_t kMaxLate = 32;
 // The open array gives its memory back when it is drained and larger than this.
 constexpr std::size_t kKeptOpen = std::size_t{1} << 16;
 
-// So many events before its turn an event's object is fetched into the cache.
-constexpr std::size_t kAhead = 3;
-void prefetch(const Event& ev) {
-  const auto* object = reinterpret_cast<const std::byte*>(ev.impl);
-  __builtin_prefetch(object, 1);
-  __builtin_prefetch(object + 64, 1);
-}
+// So many events before an event's turn: see read_ahead.h.
+constexpr std::size_t kFetched = 6, kFar = 4, kNear = 2;
 
+void fetch(const Event& ev) {
+  const auto* object = reinterpret_cast<const std::byte*>(ev.impl);
+  for (std::size_t line = 0; line < 3; ++line) __builtin_prefetch(object + 64 * line, 1);
+}
 unsigned __int128 order(const Event& ev) { return static_cast<unsigned __int128>(ev.key.m_ts) << 32 | ev.key.m_uid; }
 bool earlier(const Event& a, const Event& b) { return order(a) < order(b); }
 bool later(const Event& a, const Event& b) { return order(b) < order(a); }
@@ -92,9 +93,9 @@ WheelScheduler::Chain WheelScheduler::detach(Bucket bucket) {
   return {std::exchange(first_chunk_[bucket.index()], nullptr), std::exchange(next_slot_[bucket.index()], nullptr)};
 }
 
-bool WheelScheduler::few_chunks(Chain chain) {
+bool WheelScheduler::has_at_most(unsigned chunks, Chain chain) {
   const EventChunk* chunk = chain.first;
-  for (unsigned i = 1; i < kRankedChunks && chunk != nullptr; ++i) chunk = chunk->next;
+  for (unsigned i = 1; i < chunks && chunk != nullptr; ++i) chunk = chunk->next;
   return chunk == nullptr || chunk->next == nullptr;
 }
 
@@ -188,9 +189,31 @@ Event WheelScheduler::RemoveNext() {
   if (late_is_next()) [[unlikely]] {
     return pop_late();
   }
-  if (head_ == open_.size()) open_next();
-  if (head_ + kAhead < open_.size()) prefetch(open_[head_ + kAhead]);
+  if (head_ == open_.size()) {
+    open_next();
+    look_at_first();
+  }
+  look_ahead();
   return open_[head_++];
+}
+
+inline void WheelScheduler::read_ahead(const Event& ev, ReadAheadEvent::Distance distance) {
+  if (const ReadAheadEvent* event = types_.cast(ev.impl)) event->read_ahead(distance);
+}
+
+inline void WheelScheduler::look_ahead() {
+  const std::size_t left = open_.size() - head_;
+  if (left > kNear) read_ahead(open_[head_ + kNear], ReadAheadEvent::Distance::kNear);
+  if (left > kFar) read_ahead(open_[head_ + kFar], ReadAheadEvent::Distance::kFar);
+  if (left > kFetched) fetch(open_[head_ + kFetched]);
+}
+
+// What look_ahead() will not see in time.
+void WheelScheduler::look_at_first() {
+  const std::size_t count = open_.size();
+  for (std::size_t i = 0; i < std::min(count, kFetched + 1); ++i) fetch(open_[i]);
+  for (std::size_t i = 0; i < std::min(count, kFar + 1); ++i) read_ahead(open_[i], ReadAheadEvent::Distance::kFar);
+  for (std::size_t i = 0; i < std::min(count, kNear + 1); ++i) read_ahead(open_[i], ReadAheadEvent::Distance::kNear);
 }
 
 // REQUIRES: nothing is open, a closed bucket holds events.
@@ -202,7 +225,8 @@ void WheelScheduler::open_next() {
     const unsigned shift = bucket.level * kBits;
     const std::uint64_t above = bucket.level + 1 == kLevels ? 0 : ~std::uint64_t{0} << (shift + kBits) % 64;
     cursor_ = (cursor_ & above) | std::uint64_t{bucket.digit} << shift;
-    if (bucket.level == 0 || few_chunks(chain)) {
+    const bool narrow = bucket.level <= kSortedLevel;
+    if (bucket.level == 0 || has_at_most(narrow ? kSortedChunks : kRankedChunks, chain)) {
       open_at(bucket, chain);
       return;
     }
@@ -218,7 +242,7 @@ void WheelScheduler::open_at(Bucket bucket, Chain chain) {
   head_ = 0;
   open_level_ = bucket.level;
   open_last_ = cursor_ | ((std::uint64_t{1} << (bucket.level * kBits)) - 1);
-  if (few_chunks(chain) && bucket.level * kBits <= 32) {
+  if (has_at_most(kRankedChunks, chain) && bucket.level * kBits <= 32) {
     rank_open(chain);
     return;
   }
@@ -228,7 +252,7 @@ void WheelScheduler::open_at(Bucket bucket, Chain chain) {
 }
 
 // Each event goes to the place that the number of earlier ones gives it: no branch to mispredict, which for so few is
-// what a sort costs. REQUIRES: few_chunks(chain), from a bucket so narrow that 32 bits tell its timestamps apart.
+// what a sort costs. REQUIRES: at most kRankedChunks, from a bucket so narrow that 32 bits tell its timestamps apart.
 void WheelScheduler::rank_open(Chain chain) {
   std::array<std::uint64_t, kRankedChunks * EventChunk::kEvents> keys;
   std::size_t count = 0;
@@ -241,7 +265,6 @@ void WheelScheduler::rank_open(Chain chain) {
     open_[earlier_ones] = ev;
     ++key;
   });
-  for (std::size_t i = 0; i < std::min(count, kAhead); ++i) prefetch(open_[i]);
 }
 
 // Events of one timestamp come in uid order as a rule, so the insertion sort reads them once; many in another order are

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "emulator/packet/event_chunks.h"
+#include "emulator/packet/read_ahead.h"
 
 namespace weft::packet {
 
@@ -65,7 +66,7 @@ class WheelScheduler : public ns3::Scheduler {
   void append(Bucket bucket, const Event& ev);
   Event* grow(Bucket bucket);
   Chain detach(Bucket bucket);
-  static bool few_chunks(Chain chain);
+  static bool has_at_most(unsigned chunks, Chain chain);
   template <typename Visit>
   static void for_each(Chain chain, const Visit& visit);
   template <typename Visit>
@@ -77,6 +78,9 @@ class WheelScheduler : public ns3::Scheduler {
   void insert_open(const Event& ev);
   void sort_open();
   void refine();
+  void read_ahead(const Event& ev, ReadAheadEvent::Distance distance);
+  void look_ahead();
+  void look_at_first();
   bool late_is_next() const;
   Event pop_late();
   const Event& earliest_closed() const;
@@ -92,6 +96,7 @@ class WheelScheduler : public ns3::Scheduler {
   unsigned open_level_ = 0;
   std::vector<Event> late_;
   std::vector<Event> scratch_;
+  ReadAheadTypes types_;
 
   std::size_t size_ = 0;
   mutable bool seen_valid_ = false;
