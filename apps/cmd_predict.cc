@@ -20,12 +20,13 @@ namespace {
 constexpr std::size_t kMaxMappingBytes = 256U << 20;  // 16 M lines of 9 characters fit twice
 
 constexpr unsigned kMaxThreads = 1024;
+constexpr unsigned kMostVerified = 1'000;
 
 struct PredictOptions {
   std::string spec, collective = "all_reduce", algorithm, sizes = "8:16G:x8", backend = "fluid", json;
   std::string mapping = "packed", grouping = "packed", constants = "calibrated";
   std::vector<std::string> overrides;
-  std::uint32_t ranks = 0, group_size = 0, channels = 0, root = 0, shift = 1, fan_in = 0;
+  std::uint32_t ranks = 0, group_size = 0, channels = 0, root = 0, shift = 1, fan_in = 0, verify = 0;
   std::uint64_t seed = 1, steps = 0;
   unsigned threads = 0;
   double batch_epsilon = -1;
@@ -98,6 +99,7 @@ Expected<PredictRequest> make_request(const PredictOptions& options, const Fabri
   request.backend = backend_of(options.backend);
   request.steps_limit = options.steps;
   request.batch_epsilon = options.batch_epsilon;
+  request.verify = options.verify;
   return request;
 }
 
@@ -115,6 +117,7 @@ std::map<std::string, std::string> provenance_options(const PredictOptions& o) {
   if (o.fan_in != defaults.fan_in) out["fan-in"] = fmt::format("{}", o.fan_in);
   if (o.batch_epsilon != defaults.batch_epsilon) out["batch-epsilon"] = fmt::format("{}", o.batch_epsilon);
   if (o.steps != defaults.steps) out["steps"] = fmt::format("{}", o.steps);
+  if (o.verify != defaults.verify) out["verify"] = fmt::format("{}", o.verify);
   for (std::size_t i = 0; i < o.overrides.size(); ++i) out[fmt::format("set{}", i)] = o.overrides[i];
   return out;
 }
@@ -131,6 +134,15 @@ Expected<void> write_measurement(const PredictOptions& options, Measurement& mea
 
 Error stopped(std::size_t done, std::size_t sizes) {
   return {ErrorCode::kInterrupted, "interrupted", "", fmt::format("{} of {} sizes are done", done, sizes), {}};
+}
+
+Error stopped_verifying(const Verification& v) {
+  const std::size_t done = v.components.size();
+  return {ErrorCode::kInterrupted,
+          "interrupted",
+          "",
+          fmt::format("all sizes and {} of {} components of --verify are done", done, done + v.unfinished),
+          {}};
 }
 
 // The last words of a run that does not stop by itself: what it has so far.
@@ -170,7 +182,9 @@ int run_predict(const PredictOptions& options) {
   if (!measurement && measurement.error().code == ErrorCode::kInterrupted) return report_error(stopped(0, sizes));
   if (!measurement) return report_error(measurement.error());
   if (auto done = write_measurement(options, *measurement); !done) return report_error(done.error());
-  return measurement->operations.size() == sizes ? kGood : report_error(stopped(measurement->operations.size(), sizes));
+  if (measurement->operations.size() < sizes) return report_error(stopped(measurement->operations.size(), sizes));
+  const bool half = measurement->verification && measurement->verification->unfinished > 0 && interrupted();
+  return half ? report_error(stopped_verifying(*measurement->verification)) : kGood;
 }
 
 }  // namespace
@@ -214,6 +228,9 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
       ->check(CLI::Range(0.0, 0.5));
   cmd->add_option("--steps", o.steps, "packet: of a ring only this many steps, timed as such; default: all")
       ->check(whole_number(UINT64_MAX));
+  cmd->add_option("--verify", o.verify,
+                  "Carve out this many of the most contended links, and as many at random, and play them in ns-3")
+      ->check(whole_number(kMostVerified, 1));
   cmd->add_option("--set", o.overrides, "Change a field of the fabric file: hosts.count=128 (repeatable)")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE");

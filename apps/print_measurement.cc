@@ -38,6 +38,26 @@ std::string hot_table(const Measurement& m) {
   return out;
 }
 
+std::string change(double ratio) { return ratio > 0 ? fmt::format("{:+.1f}%", 100 * (ratio - 1)) : "-"; }
+
+std::string verification_table(const Verification& v) {
+  std::string out =
+      fmt::format("\nverified by packets: bottlenecks of '{}', {} B, last finish of the flows played (us)\n", v.phase,
+                  v.size.count);
+  out += fmt::format("  {:<40} {:>7} {:>6} {:>7} {:>11} {:>11} {:>11} {:>8} {:>8}\n", "link", "", "flows", "beside",
+                     "fluid, all", "fluid", "packets", "differ", "grown");
+  for (const VerifiedComponent& c : v.components)
+    out += fmt::format("  {:<40} {:>7} {:>6} {:>7} {:>11.2f} {:>11.2f} {:>11.2f} {:>8} {:>8}\n", c.link,
+                       c.random ? "random" : "", c.flows, c.background, 1e6 * c.full_seconds, 1e6 * c.fluid_seconds,
+                       1e6 * c.packet_seconds, change(c.ratio()), change(c.grown_ratio()));
+  if (v.high.picoseconds > 0)
+    out += fmt::format("interval on the {} B above: {:.2f} to {:.2f} us, {:.3f} to {:.3f} times the fluid data time\n",
+                       v.size.count, v.low.microseconds(), v.high.microseconds(), v.low_ratio, v.high_ratio);
+  if (v.unfinished > 0) out += fmt::format("{} more components were not played to their end\n", v.unfinished);
+  for (const std::string& note : v.notes) out += fmt::format("  {}\n", note);
+  return out;
+}
+
 std::string explanation(const Measurement& m) {
   std::string out = "\nwhere the time goes, size by size\n";
   for (const Operation& op : m.operations) {
@@ -66,6 +86,7 @@ std::string print_measurement(const Measurement& m, bool explain) {
     out += fmt::format("rates of transfers: mean {:.1f} Gb/s, slowest {:.1f} Gb/s\n",
                        m.counters.at("transfer_rate_mean_gbps"), m.counters.at("transfer_rate_min_gbps"));
   out += tier_table(m) + hot_table(m);
+  if (m.verification) out += verification_table(*m.verification);
   if (explain) out += explanation(m);
   for (const std::string& note : m.notes) out += fmt::format("\nnote: {}\n", note);
   return out;

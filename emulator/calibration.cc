@@ -97,6 +97,7 @@ Constants Constants::wire(const FabricSpec& spec) {
   Constants c = ideal();
   c.generation = c.transport = "wire";
   c.count_headers = true;
+  c.count_congestion = true;
   c.count_path_delay = true;
   const ProtocolConstants protocol{"wire", {}, spec.hosts.scale_up.latency, {}, 1};
   c.protocols = {protocol, protocol};

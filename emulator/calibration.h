@@ -30,8 +30,9 @@ struct Constants {
   // Shares of the NIC's payload rate, MTU / (MTU + headers) already taken off.
   double ring_scale_out = 1;
   double pair_scale_out = 1;
-  bool count_headers = true;     // false: the NIC's rate is all payload (ideal)
-  bool count_path_delay = true;  // add propagation and switch latency to each step
+  bool count_headers = true;      // false: the NIC's rate is all payload (ideal)
+  bool count_congestion = false;  // links lose what congestion control leaves idle (emulator/congestion_efficiency)
+  bool count_path_delay = true;   // add propagation and switch latency to each step
   // Pipelined phases overlap in chunks of this many bytes a rank; 0: infinitely small chunks.
   Bytes pipeline_chunk{0};
   double nic_message_rate = 0;                   // messages a second that one NIC can start; 0: no limit

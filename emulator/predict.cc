@@ -12,6 +12,7 @@
 #include "emulator/fluid/engine.h"
 #ifdef WEFT_HAS_PACKET
 #include "emulator/packet/engine.h"
+#include "emulator/verify.h"
 #endif
 
 namespace weft {
@@ -95,15 +96,40 @@ Expected<std::unique_ptr<Backend>> make_packet_backend(const PredictRequest&) {
 }
 #endif
 
-Expected<std::unique_ptr<Backend>> make_backend(const PredictRequest& request) {
-  if (request.backend == BackendKind::kPacket) return make_packet_backend(request);
-  if (request.backend == BackendKind::kAnalytic) return std::make_unique<AnalyticBackend>(request.constants);
+FluidOptions fluid_options(const PredictRequest& request) {
   FluidOptions fluid;
   fluid.constants = request.constants;
   fluid.exact_transfers = request.batch_epsilon < 0 ? kExactTransfers : 0;
   fluid.batch_epsilon = request.batch_epsilon < 0 ? kBatchEpsilon : request.batch_epsilon;
-  return std::make_unique<FluidBackend>(fluid);
+  return fluid;
 }
+
+Expected<std::unique_ptr<Backend>> make_backend(const PredictRequest& request) {
+  if (request.backend == BackendKind::kPacket) return make_packet_backend(request);
+  if (request.backend == BackendKind::kAnalytic) return std::make_unique<AnalyticBackend>(request.constants);
+  return std::make_unique<FluidBackend>(fluid_options(request));
+}
+
+#ifdef WEFT_HAS_PACKET
+// Fluid, and then what packets say of it.
+Expected<Measurement> predict_and_verify(const Topology& topology, const ScheduleFactory& factory,
+                                         const PredictRequest& request, const RunOptions& options) {
+  FluidOptions fluid = fluid_options(request);
+  ScheduleCost cost;
+  fluid.on_cost = [&](const ScheduleCost& of_largest) { cost = of_largest; };
+  auto m = FluidBackend(fluid).run(topology, factory, request.sizes, options);
+  if (!m || m->operations.size() < request.sizes.size()) return m;
+  if (options.so_far) options.so_far(*m);
+  if (auto done = verify(topology, factory, cost, request, options, *m); !done) return tl::unexpected(done.error());
+  return m;
+}
+#else
+Expected<Measurement> predict_and_verify(const Topology&, const ScheduleFactory&, const PredictRequest&,
+                                         const RunOptions&) {
+  return environment_error("this weft was built without ns-3, which --verify needs", "packet",
+                           "install libns3-dev and build again, or leave --verify out");
+}
+#endif
 
 Expected<std::vector<Bytes>> parse_size_range(const std::string& text, std::size_t first_colon) {
   const std::string way_out = "write a range as from:to:xFACTOR or from:to:+STEP, like 8:16G:x4";
@@ -160,6 +186,13 @@ Expected<Measurement> predict(const Topology& topology, const PredictRequest& re
       collective.algorithm = tuner.choose(size);
     return make_schedule(shape_of(topology.spec()), *placement, collective);
   };
+  if (request.verify > 0) {
+    if (request.backend != BackendKind::kFluid)
+      return input_error("--verify checks what the fluid backend says, and there is none of it here",
+                         request.backend == BackendKind::kPacket ? "--backend packet" : "--backend analytic",
+                         "use --backend fluid, or leave --verify out");
+    return predict_and_verify(topology, factory, request, options);
+  }
   const auto backend = make_backend(request);
   if (!backend) return tl::unexpected(backend.error());
   return (*backend)->run(topology, factory, request.sizes, options);

@@ -20,6 +20,7 @@ struct PredictRequest {
   Constants constants = Constants::ideal();
   double batch_epsilon = -1;      // fluid; below 0: exact up to kExactTransfers, then kBatchEpsilon
   std::uint64_t steps_limit = 0;  // packet; > 0: of a ring only this many steps
+  std::uint32_t verify = 0;       // fluid; > 0: so many contended and random components go through the packet engine
 };
 
 // Steps with more transfers than this take finishes within kBatchEpsilon of the time together, unless asked otherwise.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,47 @@ struct Operation {
   std::vector<PhaseTime> phases;
 };
 
+// One bottleneck of a prediction, played packet by packet. Times are from the start to the last finish of its flows,
+// with `scale` of their bytes, without the latency of their paths.
+struct VerifiedComponent {
+  std::string link;                         // the bottleneck; the first one's name of a pool
+  bool random = false;                      // drawn at random; else among the most contended
+  double paths = 0;                         // that cross it in the step
+  std::uint64_t flows = 0, background = 0;  // played
+  double thinning = 1;                      // paths that each flow stands for
+  double scale = 1;                         // share of the bytes that was played
+  double full_seconds = 0;                  // fluid, in the whole step
+  double fluid_seconds = 0;                 // fluid, of the carve-out alone
+  double packet_seconds = 0;                // packets, of the carve-out alone; 0: did not end
+  double rate_error = 0;                    // mean of |packet rate / fluid rate - 1| over the flows
+  // Grown by the flows of the next contended links: 0 where there were none, or where it did not end.
+  std::uint64_t grown_flows = 0, grown_background = 0;
+  double grown_fluid_seconds = 0, grown_packet_seconds = 0;
+
+  [[nodiscard]] double ratio() const { return fluid_seconds > 0 ? packet_seconds / fluid_seconds : 0; }
+  [[nodiscard]] double grown_ratio() const {
+    return grown_fluid_seconds > 0 ? grown_packet_seconds / grown_fluid_seconds : 0;
+  }
+};
+
+// What packets say of a fluid prediction (docs/verify.md).
+struct Verification {
+  std::string phase;             // the one that it was done on
+  std::uint64_t step = 0;        // of that phase
+  Bytes size{};                  // the largest
+  std::uint32_t asked = 0;       // components of either kind
+  std::uint64_t unfinished = 0;  // that an interruption left out
+  std::vector<VerifiedComponent> components;
+  double step_seconds = 0;     // fluid data time of the step, without software
+  double longest_seconds = 0;  // of a bottleneck's drain
+  // Bottlenecks of the step that were not played, by how long they need: place i of n counts those from i / n to
+  // (i + 1) / n of the longest.
+  std::vector<std::uint64_t> unplayed;
+  double low_ratio = 0, high_ratio = 0;  // packet time / fluid time, of the data time of phases that use the network
+  Duration low{}, high{};                // interval on the time of the largest size; 0: no component ended
+  std::vector<std::string> notes;
+};
+
 struct Measurement {
   Provenance provenance;
   std::string collective, algorithm;
@@ -65,6 +107,7 @@ struct Measurement {
   double jain_index = 0;                   // of the flows' rates
   std::map<std::string, double> counters;  // named, unit in the name: "flows", "solves", "queue_max_bytes"
   std::vector<std::string> notes;          // approximations made and their bound
+  std::optional<Verification> verification;
 };
 
 }  // namespace weft

@@ -74,6 +74,84 @@ Operation operation_from(const Json& j) {
   return op;
 }
 
+Json to_value(const VerifiedComponent& c) {
+  return {{"link", c.link},
+          {"random", c.random},
+          {"paths", c.paths},
+          {"flows", c.flows},
+          {"background", c.background},
+          {"thinning", c.thinning},
+          {"scale", c.scale},
+          {"full_seconds", c.full_seconds},
+          {"fluid_seconds", c.fluid_seconds},
+          {"packet_seconds", c.packet_seconds},
+          {"rate_error", c.rate_error},
+          {"grown_flows", c.grown_flows},
+          {"grown_background", c.grown_background},
+          {"grown_fluid_seconds", c.grown_fluid_seconds},
+          {"grown_packet_seconds", c.grown_packet_seconds}};
+}
+
+VerifiedComponent component_from(const Json& j) {
+  const auto number = [&](const char* key) { return member<double>(j, key); };
+  const auto count = [&](const char* key) { return member<std::uint64_t>(j, key); };
+  VerifiedComponent c;
+  c.link = j.at("link");
+  c.random = j.at("random");
+  c.paths = number("paths");
+  c.flows = count("flows");
+  c.background = count("background");
+  c.thinning = number("thinning");
+  c.scale = number("scale");
+  c.full_seconds = number("full_seconds");
+  c.fluid_seconds = number("fluid_seconds");
+  c.packet_seconds = number("packet_seconds");
+  c.rate_error = number("rate_error");
+  c.grown_flows = count("grown_flows");
+  c.grown_background = count("grown_background");
+  c.grown_fluid_seconds = number("grown_fluid_seconds");
+  c.grown_packet_seconds = number("grown_packet_seconds");
+  return c;
+}
+
+Json to_value(const Verification& v) {
+  Json components = Json::array();
+  for (const VerifiedComponent& c : v.components) components.push_back(to_value(c));
+  return {{"phase", v.phase},
+          {"step", v.step},
+          {"size_bytes", v.size.count},
+          {"asked", v.asked},
+          {"unfinished", v.unfinished},
+          {"low_ratio", v.low_ratio},
+          {"high_ratio", v.high_ratio},
+          {"low_ps", v.low.picoseconds},
+          {"high_ps", v.high.picoseconds},
+          {"components", components},
+          {"step_seconds", v.step_seconds},
+          {"longest_seconds", v.longest_seconds},
+          {"unplayed", v.unplayed},
+          {"notes", v.notes}};
+}
+
+Verification verification_from(const Json& j) {
+  Verification v;
+  v.phase = j.at("phase");
+  v.step = member<std::uint64_t>(j, "step");
+  v.size = Bytes{member<std::int64_t>(j, "size_bytes")};
+  v.asked = member<std::uint32_t>(j, "asked");
+  v.unfinished = member<std::uint64_t>(j, "unfinished");
+  v.low_ratio = member<double>(j, "low_ratio");
+  v.high_ratio = member<double>(j, "high_ratio");
+  v.low = Duration{member<std::int64_t>(j, "low_ps")};
+  v.high = Duration{member<std::int64_t>(j, "high_ps")};
+  v.step_seconds = member<double>(j, "step_seconds");
+  v.longest_seconds = member<double>(j, "longest_seconds");
+  for (const Json& n : j.at("unplayed")) v.unplayed.push_back(n);
+  for (const Json& c : j.at("components")) v.components.push_back(component_from(c));
+  v.notes = j.at("notes");
+  return v;
+}
+
 Measurement measurement_from(const Json& j) {
   Measurement m;
   const Json& p = j.at("provenance");
@@ -94,6 +172,7 @@ Measurement measurement_from(const Json& j) {
   m.jain_index = member<double>(j, "jain_index");
   m.counters = j.at("counters");
   m.notes = j.at("notes");
+  if (j.contains("verify")) m.verification = verification_from(j.at("verify"));
   return m;
 }
 
@@ -107,25 +186,26 @@ std::string to_json(const Measurement& m) {
   for (const HotLink& h : m.hot_links)
     hot.push_back({{"name", h.name}, {"utilisation", h.utilisation}, {"flows", h.flows}});
   const Provenance& p = m.provenance;
-  const Json out = {{"schema", kSchema},
-                    {"provenance",
-                     {{"backend", p.backend},
-                      {"version", p.version},
-                      {"spec_name", p.spec_name},
-                      {"spec_digest", p.spec_digest},
-                      {"seed", p.seed},
-                      {"options", p.options}}},
-                    {"collective", m.collective},
-                    {"algorithm", m.algorithm},
-                    {"ranks", m.ranks},
-                    {"group_size", m.group_size},
-                    {"operations", operations},
-                    {"tiers", tiers},
-                    {"hot_links", hot},
-                    {"max_mean_ratio", m.max_mean_ratio},
-                    {"jain_index", m.jain_index},
-                    {"counters", m.counters},
-                    {"notes", m.notes}};
+  Json out = {{"schema", kSchema},
+              {"provenance",
+               {{"backend", p.backend},
+                {"version", p.version},
+                {"spec_name", p.spec_name},
+                {"spec_digest", p.spec_digest},
+                {"seed", p.seed},
+                {"options", p.options}}},
+              {"collective", m.collective},
+              {"algorithm", m.algorithm},
+              {"ranks", m.ranks},
+              {"group_size", m.group_size},
+              {"operations", operations},
+              {"tiers", tiers},
+              {"hot_links", hot},
+              {"max_mean_ratio", m.max_mean_ratio},
+              {"jain_index", m.jain_index},
+              {"counters", m.counters},
+              {"notes", m.notes}};
+  if (m.verification) out["verify"] = to_value(*m.verification);
   return out.dump(1) + "\n";
 }
 

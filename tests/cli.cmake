@@ -17,13 +17,13 @@ endfunction()
 
 if(Python3_FOUND)
   weft_cli(bad_input BadInput cli path_of_the_fabric_file unknown_words_get_the_nearest_right_one option_values
-           numbers_that_are_none sizes ranks_that_do_not_fit mapping impossible_radix large_and_binary_files
+           numbers_that_are_none verify_that_cannot_be sizes ranks_that_do_not_fit mapping impossible_radix large_and_binary_files
            targets_that_cannot_be_written target_without_permission full_stdout two_results_for_one_stdout
            pair_without_a_path fabric_in_two_parts failure_of_no_part)
   weft_cli(fabrics Fabrics cli topo_describes_each analytic_predicts_each_whole fluid_predicts_each)
   weft_cli(results Results cli table_has_the_columns_of_nccl_tests reasons_stand_below_the_table
            shares_of_the_ideal_sum_to_one hot_links_are_known_to_topo progress_goes_to_stderr_only
-           json_matches_its_schema json_file_leaves_the_table_on_stdout settings_apply_in_order_wherever_they_stand
+           json_matches_its_schema verify_prints_an_interval json_file_leaves_the_table_on_stdout settings_apply_in_order_wherever_they_stand
            same_seed_same_bytes_with_any_threads batched_runs_are_the_same_bytes_too another_seed_collides_elsewhere
            reader_that_goes_away_is_no_error help_and_version_go_to_stdout locale_changes_nothing)
   weft_cli(description Description cli counts_per_tier bisection_and_oversubscription parts_have_sums
@@ -35,6 +35,12 @@ if(Python3_FOUND)
   weft_cli(packet Packet heavy table_and_notes same_bytes_with_any_threads packet_is_never_faster_than_the_ideal_fluid
            steps_are_cut_and_said_so interrupted_run_says_how_far_it_came no_worker_outlives_an_interrupt
            progress_has_simulated_time_and_what_is_left too_much_is_refused_with_a_way_out)
+  if(TARGET weft_packet)
+    # A few of the scenarios of scripts/agreement; all of them in scripts/validate.
+    add_test(NAME agreement.few_scenarios COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/scripts/agreement --quick
+             --jobs 1 --weft $<TARGET_FILE:weft>)
+    set_tests_properties(agreement.few_scenarios PROPERTIES TIMEOUT 600 LABELS heavy)
+  endif()
 else()
   message(STATUS "tests of the command line left out: no python3")
 endif()

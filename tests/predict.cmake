@@ -4,6 +4,7 @@ weft_test(predict
     property/predict_property_test.cc
     unit/aggregate_test.cc
     unit/analytic_test.cc
+    unit/congestion_efficiency_test.cc
     unit/cost_test.cc
     unit/flows_test.cc
     unit/loads_test.cc

@@ -78,6 +78,7 @@ Expected<Measurement> FluidBackend::run(const Topology& topology, const Schedule
     }
   }
   if (largest != nullptr) report_links(topology, *largest, *largest_op, options.explain, m);
+  if (largest != nullptr && options_.on_cost) options_.on_cost(largest->cost);
   return m;
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "emulator/calibration.h"
+#include "emulator/cost.h"
 #include "fabric/backend.h"
 
 namespace weft {
@@ -20,6 +22,8 @@ struct FluidOptions {
   // Steps solved of a phase whose pattern changes from step to step, if all of them were too many.
   std::uint32_t sampled_steps = 16;
   bool fold = true;  // solve symmetric parts once
+  // Told what the phases of the largest size cost, at the end; may be empty.
+  std::function<void(const ScheduleCost&)> on_cost;
 };
 
 class FluidBackend final : public Backend {

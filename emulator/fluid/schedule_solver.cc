@@ -8,6 +8,7 @@
 #include <numeric>
 #include <random>
 
+#include "emulator/congestion_efficiency.h"
 #include "emulator/fluid/aggregate.h"
 #include "emulator/fluid/completion.h"
 #include "emulator/fluid/flows.h"
@@ -18,7 +19,8 @@ namespace {
 
 // NCCL's collectives and its point to point have efficiencies of their own; testers' patterns are plain RDMA writes.
 TierShares shares_of(const Constants& c, const FabricSpec& spec, CollectiveKind kind, Via via) {
-  const double payload = payload_share(spec, c);
+  const double kept = c.count_congestion ? congestion_efficiency(spec, traffic_class(kind)) : 1.0;
+  const double payload = payload_share(spec, c) * kept;
   if (via == Via::kScaleUpReduce || via == Via::kScaleUpMulticast) return {c.nvls_scale_up, payload, payload};
   switch (kind) {
     case CollectiveKind::kAllReduce:
@@ -138,6 +140,7 @@ Expected<void> ScheduleSolver::solve_phase(const Phase& phase) {
     }
     accumulate(data, part, weight);
     accumulate_links(out_.bits, step->bits, weight);
+    if (seconds.empty() || step->seconds > *std::max_element(seconds.begin(), seconds.end())) total.slowest = s;
     total.seconds += step->seconds * weight;
     seconds.push_back(step->seconds);
     total.hops = step->hops;
@@ -253,6 +256,7 @@ void ScheduleSolver::finish_phase(const Phase& phase, Step& total, const DataTim
   cost.overlap_group = phase.overlap_group;
   cost.stage = phase.stage;
   cost.uses_nic = total.hops.scale_out_edges > 0;
+  cost.slowest_step = total.slowest;
   cost.binding_tier = tier;
   add_hops(phase, total.hops, schedule_->group_size, cost);
   // The phase that stands for the fabric: the longest of those that use it.

@@ -35,6 +35,7 @@ class ScheduleSolver {
   // One step's outcome. `seconds` of all repeats where the phase is lockstep.
   struct Step {
     double seconds = 0;
+    std::uint64_t slowest = 0;  // of several steps, which took longest
     std::vector<double> bits, flows;
     HopSums hops;
     double jain = 1;

@@ -28,6 +28,13 @@
 
 namespace weft::packet {
 
+class Boundary;
+
+// Contexts of events: a port's is its link, which with these tells all apart (see link_order_scheduler.h).
+inline constexpr std::uint32_t kPauseContext = 1U << 30;     // and the link that is paused
+inline constexpr std::uint32_t kTimerContext = 1U << 31;     // and the QP
+inline constexpr std::uint32_t kSliceContext = 0xFFFF'FFFE;  // of all QPs together
+
 using CongestionControlKind = weft::CongestionControl;
 
 // DWRR: bytes that each priority of a port may still send in this round.
@@ -125,6 +132,14 @@ class Network {
   [[nodiscard]] double rate_factor(LinkId link) const;  // of the last set_cable, background left out; 1 before
   // This share of the link's rate goes to traffic that the engine does not carry; packets share the rest. In [0, 1).
   void set_background(LinkId link, double share);
+  // Cuts both directions of a cable: one end of it is simulated by another process, in a Network of the same fabric,
+  // options and QPs, all created there in the same order. Before the run; one boundary for all cables.
+  void cut(std::uint32_t cable, Boundary& boundary);
+  // What the other process handed to its boundary. REQUIRES: a link that is cut; `at` (f.at) is in the future.
+  void frame_arrives(LinkId link, const Frame& f, const IntRecord* telemetry);
+  void pause_arrives(LinkId link, std::uint8_t priority, bool pause, Ps at);
+  // post() for a QP that sends in another process and receives in this one.
+  void announce(std::uint32_t qp, Bytes size);
   // The NIC port's receiver stops: it pauses its leaf for ever (a PFC storm's usual cause).
   void stall_receiver(PortId port, bool stalled);
 
@@ -194,6 +209,7 @@ class Network {
   [[nodiscard]] bool place_flow(PortId from, PortId to, std::uint64_t digest, std::vector<LinkId>& out);
   void take_reorder(Qp& q);
   void give_back(std::uint32_t index);
+  std::uint32_t append_message(std::uint32_t index, Bytes size);
   void unplace_flow(const Qp& q);
   void build_dwrr(const PriorityWeights& weights);
   Expected<void> route_network(Qp& q, PortId from, PortId to);
@@ -239,7 +255,12 @@ class Network {
     return p.is(kWatched) || (p.at_switch != kNone && switches_[p.at_switch].pausing != 0);
   }
   void send(Port& p, std::uint32_t frame, Ps start);
+<<<<<<< HEAD
   void read_ahead(const Port& p, bool near) const;
+=======
+  void put_on_wire(Port& p, std::uint32_t frame);
+  void leave(Port& p, std::uint32_t frame);
+>>>>>>> main
   [[nodiscard]] std::uint32_t pick_queue(Port& p, std::uint8_t available);
   std::uint32_t dequeue(Port& p, std::uint32_t priority, Ps start);
   void append(Port& p, std::uint32_t frame);
@@ -264,6 +285,7 @@ class Network {
   void drop(Port& at, std::uint32_t frame);
   void send_pause(std::uint32_t in_link, std::uint8_t priority, bool pause);
   void emit_pause(std::uint32_t in_link, std::uint8_t priority, bool pause);
+  void schedule_pause(std::uint32_t link, std::uint8_t priority, bool pause, Ps at);
   void look_for_trouble();
   void watch_pauses();
   void resume(SwitchBuffer& s, std::uint32_t link, std::uint8_t priority);
@@ -338,6 +360,7 @@ class Network {
   ns3::SimulatorImpl* simulator_;
   Listener* listener_ = nullptr;  // null, the only one, or listeners_
   Observer* observer_ = nullptr;
+  Boundary* boundary_ = nullptr;  // where cables are cut
   ListenerFanOut listeners_;
   ObserverFanOut observers_;
   std::uint32_t mtu_, header_bytes_;

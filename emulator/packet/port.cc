@@ -53,9 +53,13 @@ void Network::read_ahead(const Port& p, bool near) const {
 void Network::schedule(Port& p, Ps at) {
   p.event_at = at;
   p.Ref();
+<<<<<<< HEAD
   // Without the EventId that Schedule() makes and nobody wants.
   simulator_->ScheduleWithContext(ns3::Simulator::NO_CONTEXT, ns3::TimeStep(static_cast<std::uint64_t>(at - now())),
                                   &p);
+=======
+  simulator_->ScheduleWithContext(ports_.index_of(p), ns3::TimeStep(static_cast<std::uint64_t>(at - now())), &p);
+>>>>>>> main
 }
 
 void Network::on_port(Port& p) {
@@ -139,18 +143,30 @@ void Network::send(Port& p, std::uint32_t index, Ps start) {
   const Ps line = p.serialization(f.wire);
   p.free_at = start + line;
   f.at = start + p.delay + (p.is(kEarly) ? p.serialization(std::min<std::uint32_t>(f.wire, header_bytes_)) : line);
+<<<<<<< HEAD
   f.next = kNone;
   if (p.wire_tail == kNone) {
+=======
+  p.tx_bytes += f.wire;
+  ++p.tx_frames;
+  counters_.data_hops += f.kind == FrameKind::kData ? 1 : 0;
+  if (p.is(kWatched) && observer_ != nullptr) observer_->on_transmit(LinkId{ports_.index_of(p)}, f, start);
+  if (p.is(kCrossing))
+    leave(p, index);
+  else
+    put_on_wire(p, index);
+}
+
+void Network::put_on_wire(Port& p, std::uint32_t index) {
+  frames_[index].next = kNone;
+  if (p.wire_tail == kNone)
+>>>>>>> main
     p.wire_head = index;
     p.onward = f.onward;
   } else {
     frames_[p.wire_tail].next = index;
   }
   p.wire_tail = index;
-  p.tx_bytes += f.wire;
-  ++p.tx_frames;
-  counters_.data_hops += f.kind == FrameKind::kData ? 1 : 0;
-  if (p.is(kWatched) && observer_ != nullptr) observer_->on_transmit(LinkId{ports_.index_of(p)}, f, start);
 }
 
 // Strict: the highest priority. DWRR: the next in turn that has credit for its head.

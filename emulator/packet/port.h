@@ -8,6 +8,7 @@
 #include "emulator/packet/congestion/signals.h"
 #include "emulator/packet/read_ahead.h"
 #include "fabric/priorities.h"
+#include "fabric/units.h"
 
 namespace weft::packet {
 
@@ -25,6 +26,8 @@ struct Lane {
 };
 inline constexpr std::uint32_t kPortLanes = 4;
 
+[[nodiscard]] inline double ps_per_byte(Rate rate) { return 8e12 / static_cast<double>(rate.bits_per_second); }
+
 // Bits of Port::flags.
 inline constexpr std::uint8_t kToSwitch = 1;
 inline constexpr std::uint8_t kEarly = 2;  // handed over when the header is in: into a cut-through switch
@@ -33,6 +36,7 @@ inline constexpr std::uint8_t kBitErrors = 8;
 inline constexpr std::uint8_t kMarksEcn = 16;
 inline constexpr std::uint8_t kWatched = 32;  // someone wants to see its frames
 inline constexpr std::uint8_t kScaleUpLink = 64;
+inline constexpr std::uint8_t kCrossing = 128;  // leads to another process's part of the fabric, or from there
 
 // One event a hop: a frame's start and arrival are computed when the port gets to it, which may be later in event order
 // than the start itself, but is never later than anything that could change it. So a port has at most one event of its

@@ -19,12 +19,14 @@ void Network::wait_for_timeout(Qp& q, std::uint32_t index) {
   const Ps t = now(), runs_out = std::max(q.last_progress + timers_.timeout(), t);
   const Ps slice = timers_.slice_start(runs_out);
   if (slice <= t) {
-    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(runs_out - t)), &Network::on_timer, this, index);
+    ns3::Simulator::ScheduleWithContext(kTimerContext | index, ns3::TimeStep(static_cast<std::uint64_t>(runs_out - t)),
+                                        &Network::on_timer, this, index);
     return;
   }
   std::uint32_t& head = timers_.head(slice);
   if (head == kNone)
-    ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(slice - t)), &Network::open_timer_slice, this);
+    ns3::Simulator::ScheduleWithContext(kSliceContext, ns3::TimeStep(static_cast<std::uint64_t>(slice - t)),
+                                        &Network::open_timer_slice, this);
   q.next_timer = std::exchange(head, index);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "emulator/packet/boundary.h"
 #include "emulator/packet/network.h"
 #include "fabric/pfc.h"
 #include "topologies/hash.h"
@@ -68,7 +69,7 @@ void Network::enqueue(Port& in, Port& out, std::uint32_t index, Ps now) {
     if (f.telemetry != kNone && f.kind == FrameKind::kData) stamp(out, f, f.at);
     const bool wire_was_empty = out.wire_head == kNone;
     send(out, index, f.at);
-    if (wire_was_empty || out.event_at == kNever) {
+    if (out.wire_head != kNone && (wire_was_empty || out.event_at == kNever)) {
       const Ps at = frames_[out.wire_head].at;
       if (at < out.event_at) schedule(out, at);
     }
@@ -212,8 +213,15 @@ void Network::emit_pause(std::uint32_t in_link, std::uint8_t priority, bool paus
     observer_->on_pause_frame(LinkId{ports_.index_of(back)}, priority, pause, start);
   ensure_event(back, t);
   const Ps arrives = back.free_at + topology_.delay(LinkId{in_link}).picoseconds;
-  ns3::Simulator::Schedule(ns3::TimeStep(static_cast<std::uint64_t>(arrives - t)), &Network::take_pause, this, in_link,
-                           priority, pause);
+  if (back.is(kCrossing))
+    boundary_->pause_leaves(LinkId{in_link}, priority, pause, arrives);
+  else
+    schedule_pause(in_link, priority, pause, arrives);
+}
+
+void Network::schedule_pause(std::uint32_t link, std::uint8_t priority, bool pause, Ps at) {
+  ns3::Simulator::ScheduleWithContext(kPauseContext | link, ns3::TimeStep(static_cast<std::uint64_t>(at - now())),
+                                      &Network::take_pause, this, link, priority, pause);
 }
 
 void Network::look_for_trouble() {

@@ -40,6 +40,11 @@ class WheelScheduler : public ns3::Scheduler {
   /// REQUIRES: not empty, as in RemoveNext. Does not move the cursor: an event may still come before the one seen.
   Event PeekNext() const override;
   Event RemoveNext() override;
+  /// The next event has this timestamp. Costs no look beyond the open bucket. REQUIRES: the event removed last had it.
+  bool IsNextAt(std::uint64_t ts) const {
+    if (!late_.empty() && late_.front().key.m_ts == ts) return true;
+    return head_ != open_.size() && open_[head_].key.m_ts == ts;
+  }
   /// REQUIRES: an event with this timestamp and uid is pending.
   void Remove(const Event& ev) override;
 

@@ -117,6 +117,21 @@ TEST(PacketCollectives, UnevenSlicesLeaveNoGap) {
   expect_from(whole + wire_ps(1) + 2 * kPathPs, 0.025, run.time_ps());
 }
 
+// Messages of mixed sizes on one QP, and packets lost among them: all is sent again until it is there.
+TEST(PacketCollectives, LossCostsTimeAndNoBytes) {
+  for (const LossRecovery recovery : {LossRecovery::kGoBackN, LossRecovery::kSelectiveRepeat}) {
+    FabricSpec spec = one_switch(3);
+    spec.transport.recovery = recovery;
+    spec.transport.retransmit_timeout = Duration::us(200);
+    spec.links.host.bit_error_rate = 1e-6;  // one packet in 30
+    const Measurement m = packet_run(spec, CollectiveKind::kBroadcast, "ring", 100 * kMtu + 7).measure();
+    EXPECT_GT(m.counters.at("drops_bit_errors"), 0);
+    EXPECT_GE(m.counters.at("retransmitted_packets"), m.counters.at("drops_bit_errors") / 2);
+    EXPECT_EQ(m.counters.at("delivered_bytes"), 2 * (100 * kMtu + 7));
+    EXPECT_EQ(m.counters.at("messages"), 2 * 64);
+  }
+}
+
 // Two hosts: each is the top of one tree, which carries half. Up at once, then down.
 TEST(PacketCollectives, DoubleTreeOfTwoUsesBothWays) {
   const auto run = packet_run(one_switch(2), CollectiveKind::kAllReduce, "tree", 512 * kMtu);

@@ -172,7 +172,8 @@ TEST(Recovery, LossWithoutPfc) {
       EXPECT_GE(static_cast<double>(c.retransmissions), 0.6 * kWindow * events);
       EXPECT_GE(c.retransmissions, 2 * c.drops);
     } else {
-      EXPECT_LE(static_cast<double>(c.retransmissions), c.drops + kWindow * c.timeouts);
+      EXPECT_LE(static_cast<double>(c.retransmissions),
+                static_cast<double>(c.drops) + kWindow * static_cast<double>(c.timeouts));
     }
   }
 }

@@ -39,7 +39,8 @@ class CongestionControl {
 
   // Applies every timer that has run out by `now`, those of `now` itself too. DCQCN only.
   void advance(const CongestionParams& params, Ps now) {
-    if (is_dcqcn(params) && now >= state_.dcqcn.due(params.transport.dcqcn)) state_.dcqcn.run_timers(params, now, gate_);
+    if (is_dcqcn(params) && now >= state_.dcqcn.due(params.transport.dcqcn))
+      state_.dcqcn.run_timers(params, now, gate_);
   }
 
   // When time alone next moves the rate; kNever: not before another call.

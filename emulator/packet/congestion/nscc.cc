@@ -9,9 +9,9 @@ namespace {
 // Section 3.6.13.3 and its tables of parameters: gains are those of a reference network, 100 Gb/s and 12 us.
 constexpr double kReferenceBdp = 150'000;
 constexpr double kReferenceRtt = 12e6;
-constexpr double kFairIncrease = 5;       // packets a round trip
-constexpr double kMaxDecrease = 0.5;      // max_md_jump: one decrease leaves at least this
-constexpr double kAdjustPackets = 8;      // increases are applied this often, or each round trip
+constexpr double kFairIncrease = 5;              // packets a round trip
+constexpr double kMaxDecrease = 0.5;             // max_md_jump: one decrease leaves at least this
+constexpr double kAdjustPackets = 8;             // increases are applied this often, or each round trip
 constexpr std::uint32_t kMostReceived = 0xFFFF;  // more than kAdjustPackets of the largest MTU
 constexpr double kAdaptGate = 8;          // quick adapt: less than 1/8 (2^-qa_gate) of the largest window arrived
 constexpr double kAdaptDelay = 4;         // x target; without trimming this delay triggers quick adapt

@@ -10,8 +10,8 @@ namespace weft::packet {
 
 struct Nscc {
   Ps base_rtt = 0;
-  Ps last_sample = 0;   // of the average delay
-  Ps last_adjust = 0;   // of the small additive term
+  Ps last_sample = 0;  // of the average delay
+  Ps last_adjust = 0;  // of the small additive term
   Ps last_decrease = kLongAgo;
   Ps adapt_end = kNever;        // when quick adapt next looks; kNever: no ACK yet
   float increase = 0;           // byte x bytes: what the window is to grow by, times itself (inc_bytes)

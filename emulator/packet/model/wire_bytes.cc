@@ -54,15 +54,15 @@ std::vector<std::uint8_t> payload_of(const Frame& f, const InMessage& at) {
   return payload;
 }
 
-void fill_data(const Qp& q, const MessageRun& run, const Frame& f, const InMessage& at, wire::FrameHeaders& h) {
+void fill_data(const Qp& q, std::uint64_t message_bytes, const Frame& f, const InMessage& at, wire::FrameHeaders& h) {
   const bool send = (q.flags & kQpSend) != 0;
   h.bth.opcode = wire::opcode(wire::Transport::kRc, operation_of(at, send));
   h.bth.psn = f.psn & wire::kMask24;
   h.bth.ack_request = (f.flags & (kAckRequest | kLastOfMessage)) != 0;
   if (at.first && !send) {
-    h.extensions.reth.virtual_address = std::uint64_t{at.message} * run.bytes;
+    h.extensions.reth.virtual_address = at.message * message_bytes;
     h.extensions.reth.rkey = f.qp + 1;
-    h.extensions.reth.dma_length = static_cast<std::uint32_t>(run.bytes);
+    h.extensions.reth.dma_length = static_cast<std::uint32_t>(message_bytes);
   }
 }
 
@@ -120,7 +120,7 @@ std::vector<std::uint8_t> wire_bytes(Network& network, const WireIds& ids, LinkI
   if (data) {
     const MessageRun run = network.run_of(q, f.psn);
     const InMessage at = place_of(network, run, f.psn);
-    fill_data(q, run, f, at, h);
+    fill_data(q, run.bytes(network.topology().spec().transport.mtu), f, at, h);
     payload = payload_of(f, at);
   } else {
     fill_answer(network.run_of(q, f.psn), f, h);
