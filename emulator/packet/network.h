@@ -222,8 +222,13 @@ class Network {
     const double least = (q.flags & kQpRateLimited) != 0 ? rate_limits_.at(qps_.index_of(q)) : 0.0;
     return std::max(q.control.ps_per_byte(), least);
   }
+  // Null where packets arrive in order or not at all.
+  [[nodiscard]] Reorder* reorder_of(const Qp& q) const {
+    return (q.flags & kQpReorder) != 0 ? reorders_[qps_.index_of(q)].get() : nullptr;
+  }
   [[nodiscard]] std::uint32_t sacked_of(const Qp& q) const {
-    return q.reorder == kNone ? 0 : reorders_[q.reorder].sacked;
+    const Reorder* reorder = reorder_of(q);
+    return reorder == nullptr ? 0 : reorder->sacked;
   }
   [[nodiscard]] std::uint32_t headers_of(const Qp& q) const { return (q.flags & kQpScaleUp) != 0 ? 0 : header_bytes_; }
   // The link behind link `hop` of the path, for Frame::onward.
@@ -255,12 +260,9 @@ class Network {
     return p.is(kWatched) || (p.at_switch != kNone && switches_[p.at_switch].pausing != 0);
   }
   void send(Port& p, std::uint32_t frame, Ps start);
-<<<<<<< HEAD
   void read_ahead(const Port& p, bool near) const;
-=======
   void put_on_wire(Port& p, std::uint32_t frame);
   void leave(Port& p, std::uint32_t frame);
->>>>>>> main
   [[nodiscard]] std::uint32_t pick_queue(Port& p, std::uint8_t available);
   std::uint32_t dequeue(Port& p, std::uint32_t priority, Ps start);
   void append(Port& p, std::uint32_t frame);
@@ -321,7 +323,7 @@ class Network {
   std::uint32_t pull(Injector& inj, Port& p, Ps start, std::uint8_t priority);
   std::uint32_t make_data(Qp& q, std::uint32_t index, Ps start);
   [[nodiscard]] std::uint32_t take_psn(Qp& q);
-  [[nodiscard]] std::uint32_t next_entropy(Qp& q) const;
+  [[nodiscard]] std::uint32_t next_entropy(const Qp& q, Reorder& reorder) const;
   void take_answer(Frame& f, Ps now);
   void take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now);
   void end_rnr_wait(Qp* q);
@@ -385,9 +387,8 @@ class Network {
   std::vector<std::uint32_t> switch_ports_;  // links out of each switch
   std::uint32_t first_spine_ = 0, first_core_ = 0, first_scale_up_ = 0;
   std::vector<std::uint32_t> long_paths_;
-  std::vector<std::array<IntHop, kMaxIntHops>> last_hops_;  // HPCC, by QP
-  std::vector<Reorder> reorders_;
-  std::vector<std::uint32_t> free_reorders_;
+  std::vector<std::array<IntHop, kMaxIntHops>> last_hops_;                // HPCC, by QP
+  std::vector<std::unique_ptr<Reorder>> reorders_;                        // by QP
   std::vector<std::uint16_t> placed_;                                     // adaptive by flow: flows on each link
   std::unordered_map<std::uint32_t, std::deque<MessageRun>> later_runs_;  // by QP: behind Qp::run, in order
   std::vector<Flowlet> flowlets_;                                         // by QP and hop

@@ -22,6 +22,7 @@ void Network::collect_paced(Injector& inj, Ps until) {
   while (inj.paced != kNone && qps_[inj.paced].next_send <= until) {
     const std::uint32_t first = inj.paced;
     inj.paced = join_children(qps_[first].first_child);
+    qps_[first].flags &= static_cast<std::uint16_t>(~kQpInHeap);
     push_ring(inj, first);  // only a look: pull() knows better
   }
 }
@@ -68,7 +69,7 @@ int Network::highest_ready(const Injector& inj, const Port& p, Ps start) const {
 void Network::push_ring(Injector& inj, std::uint32_t index) {
   Qp& q = qps_[index];
   Injector::Ring& ring = inj.ring[q.priority];
-  q.waiting = Waiting::kInRing;
+  q.flags |= kQpInRing;
   q.next_ready = kNone;
   if (ring.tail == kNone)
     ring.head = index;
@@ -82,7 +83,7 @@ void Network::push_ring(Injector& inj, std::uint32_t index) {
 // would wait for each other.
 bool Network::may_send(const Qp& q) const {
   if ((q.flags & (kQpFailed | kQpRnrWait)) != 0) return false;
-  if (q.reorder != kNone && !reorders_[q.reorder].resend.empty()) return true;
+  if (const Reorder* reorder = reorder_of(q); reorder != nullptr && !reorder->resend.empty()) return true;
   return q.next_psn != q.end_psn && (q.asked <= q.first_unacked || fits_window(q));
 }
 
@@ -94,7 +95,7 @@ bool Network::fits_window(const Qp& q) const {
 
 // Puts a QP that may send where it waits for its turn or for its pacing.
 void Network::make_ready(Qp& q, std::uint32_t index, Ps from) {
-  if (q.waiting != Waiting::kNo || !may_send(q)) return;
+  if ((q.flags & (kQpInRing | kQpInHeap)) != 0 || !may_send(q)) return;
   Injector& inj = injectors_[sending_port(q).injector];
   q.next_send = std::max(q.next_send, from);
   if (q.next_send <= std::max(from, ports_[inj.link].free_at)) {
@@ -103,7 +104,7 @@ void Network::make_ready(Qp& q, std::uint32_t index, Ps from) {
   }
   // A slow QP is looked at again in between: its rate may have risen.
   q.next_send = std::min(q.next_send, from + spec_.transport.dcqcn.rpg_time_reset.picoseconds);
-  q.waiting = Waiting::kInHeap;
+  q.flags |= kQpInHeap;
   q.next_ready = q.first_child = kNone;
   inj.paced = join_paced(inj.paced, index);
 }
@@ -179,7 +180,7 @@ std::uint32_t Network::pull(Injector& inj, Port& p, Ps start, std::uint8_t prior
     ring.tail = kNone;
     inj.nonempty &= static_cast<std::uint8_t>(~(1U << priority));
   }
-  q.waiting = Waiting::kNo;
+  q.flags &= static_cast<std::uint16_t>(~kQpInRing);
   if (!may_send(q)) {
     give_back(index);
     return kNone;
@@ -238,7 +239,8 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
     f.flags |= kAckRequest;
     q.asked = q.next_psn;
   }
-  if ((q.flags & kQpPerPacket) != 0) f.entropy = next_entropy(q);
+  if (Reorder* reorder = reorder_of(q); reorder != nullptr && (q.flags & kQpPerPacket) != 0)
+    f.entropy = next_entropy(q, *reorder);
   if ((q.flags & kQpScaleUp) == 0 && spec_.transport.congestion_control == CongestionControlKind::kHpcc) {
     f.telemetry = telemetry_.take();
     telemetry_[f.telemetry].hops = 0;
@@ -251,20 +253,19 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
 
 // Over P paths a QP goes round and round from a place of its own (as public models of spraying NICs do: every path gets
 // its share of every window); else each packet has a draw of its own.
-std::uint32_t Network::next_entropy(Qp& q) const {
-  ++q.draws;
+std::uint32_t Network::next_entropy(const Qp& q, Reorder& reorder) const {
+  ++reorder.draws;
   const std::uint32_t paths = spec_.routing.spray_paths;
-  if (paths != 0) return static_cast<std::uint32_t>((q.draws + (q.digest >> 32U)) % paths);
-  return static_cast<std::uint32_t>(mix64(q.digest + kGolden * q.draws) >> 32U);
+  if (paths != 0) return static_cast<std::uint32_t>((reorder.draws + (q.digest >> 32U)) % paths);
+  return static_cast<std::uint32_t>(mix64(q.digest + kGolden * reorder.draws) >> 32U);
 }
 
 // The PSN to send now: what is to be repeated first.
 std::uint32_t Network::take_psn(Qp& q) {
-  if (q.reorder != kNone) {
-    Reorder& r = reorders_[q.reorder];
-    while (!r.resend.empty()) {
-      const std::uint32_t psn = r.resend.front();
-      r.resend.pop_front();
+  if (Reorder* reorder = reorder_of(q)) {
+    while (!reorder->resend.empty()) {
+      const std::uint32_t psn = reorder->resend.front();
+      reorder->resend.pop_front();
       if (psn >= q.first_unacked) return psn;
     }
   }
@@ -281,7 +282,8 @@ void Network::acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now) {
     q.last_progress = now;
     q.retries = 0;
   }
-  if (q.reorder != kNone && f.psn == q.first_unacked) reorders_[q.reorder].sacked = f.received - f.psn;
+  if (Reorder* reorder = reorder_of(q); reorder != nullptr && f.psn == q.first_unacked)
+    reorder->sacked = f.received - f.psn;
   AckEvent ack;
   ack.now = now;
   ack.rtt = now - f.sent;
@@ -327,7 +329,7 @@ void Network::take_answer(Frame& f, Ps now) {
     case FrameKind::kAck:
       ++counters_.acks;
       acknowledge(q, index, f, now);
-      if (q.reorder != kNone) reorders_[q.reorder].trim_to(q.first_unacked);
+      if (Reorder* reorder = reorder_of(q)) reorder->trim_to(q.first_unacked);
       break;
     case FrameKind::kNak:
       ++counters_.naks;
@@ -360,13 +362,14 @@ void Network::end_rnr_wait(Qp* q) {
 
 void Network::take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now) {
   acknowledge(q, index, f, now);
-  if (q.reorder != kNone) {
-    reorders_[q.reorder].note_missing(f, q.first_unacked);
+  Reorder* reorder = reorder_of(q);
+  if (reorder != nullptr) {
+    reorder->note_missing(f, q.first_unacked);
   } else if (f.psn >= q.first_unacked) {
     q.next_psn = q.asked = q.first_unacked;  // go-back-N
   }
-  const std::uint32_t lost = q.reorder != kNone ? static_cast<std::uint32_t>(reorders_[q.reorder].resend.size())
-                                                : q.highest_sent - q.first_unacked;
+  const std::uint32_t lost =
+      reorder != nullptr ? static_cast<std::uint32_t>(reorder->resend.size()) : q.highest_sent - q.first_unacked;
   const std::uint32_t beyond = q.next_psn - q.first_unacked;
   const std::uint32_t gone = sacked_of(q) + lost;
   const std::uint64_t in_flight = beyond > gone ? std::uint64_t{beyond - gone} * mtu_ : 0;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 
 #include "emulator/packet/network.h"
 #include "topologies/hash.h"
@@ -20,10 +21,12 @@ void Port::read_ahead(Distance distance) const {
 
 namespace {
 
+// The lines of the object's first `size` bytes.
 template <typename T>
-void fetch(const T& object, std::size_t from = 0) {
+void fetch(const T& object, std::size_t size = sizeof(T)) {
   const auto* bytes = reinterpret_cast<const std::byte*>(&object);
-  for (std::size_t line = from; line < sizeof object; line += 64) __builtin_prefetch(bytes + line, 1);
+  for (std::size_t line = 0; line < size; line += 64) __builtin_prefetch(bytes + line, 1);
+  if (alignof(T) < 64) __builtin_prefetch(bytes + size - 1, 1);
 }
 
 }  // namespace
@@ -42,8 +45,8 @@ void Network::read_ahead(const Port& p, bool near) const {
     return;
   }
   if (arriving.next != kNone) fetch(frames_[arriving.next]);
-  __builtin_prefetch(&qps_[arriving.qp]);
-  if (p.to_switch == kNone) fetch(qps_[arriving.qp], 64);
+  const bool at_its_end = p.to_switch == kNone;  // else only the path is of interest
+  fetch(qps_[arriving.qp], at_its_end ? sizeof(Qp) : offsetof(Qp, back_path));
   if (leaving != kNone && frames_[leaving].in_link != kNone) fetch(ports_[frames_[leaving].in_link]);
   if (p.injector == kNone) return;
   const Injector& inj = injectors_[p.injector];
@@ -53,13 +56,7 @@ void Network::read_ahead(const Port& p, bool near) const {
 void Network::schedule(Port& p, Ps at) {
   p.event_at = at;
   p.Ref();
-<<<<<<< HEAD
-  // Without the EventId that Schedule() makes and nobody wants.
-  simulator_->ScheduleWithContext(ns3::Simulator::NO_CONTEXT, ns3::TimeStep(static_cast<std::uint64_t>(at - now())),
-                                  &p);
-=======
   simulator_->ScheduleWithContext(ports_.index_of(p), ns3::TimeStep(static_cast<std::uint64_t>(at - now())), &p);
->>>>>>> main
 }
 
 void Network::on_port(Port& p) {
@@ -143,10 +140,6 @@ void Network::send(Port& p, std::uint32_t index, Ps start) {
   const Ps line = p.serialization(f.wire);
   p.free_at = start + line;
   f.at = start + p.delay + (p.is(kEarly) ? p.serialization(std::min<std::uint32_t>(f.wire, header_bytes_)) : line);
-<<<<<<< HEAD
-  f.next = kNone;
-  if (p.wire_tail == kNone) {
-=======
   p.tx_bytes += f.wire;
   ++p.tx_frames;
   counters_.data_hops += f.kind == FrameKind::kData ? 1 : 0;
@@ -158,9 +151,9 @@ void Network::send(Port& p, std::uint32_t index, Ps start) {
 }
 
 void Network::put_on_wire(Port& p, std::uint32_t index) {
-  frames_[index].next = kNone;
-  if (p.wire_tail == kNone)
->>>>>>> main
+  Frame& f = frames_[index];
+  f.next = kNone;
+  if (p.wire_tail == kNone) {
     p.wire_head = index;
     p.onward = f.onward;
   } else {

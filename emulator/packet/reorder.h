@@ -27,6 +27,7 @@ class Reorder {
   }
 
   std::deque<std::uint32_t> resend;
+  std::uint16_t draws = 0;   // sender: of per-packet paths
   std::uint32_t sacked = 0;  // sender: packets beyond the first unacknowledged that have arrived
 
  private:

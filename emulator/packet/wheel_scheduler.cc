@@ -25,6 +25,8 @@ constexpr std::size_t kKeptOpen = std::size_t{1} << 16;
 
 // So many events before an event's turn: see read_ahead.h.
 constexpr std::size_t kFetched = 6, kFar = 4, kNear = 2;
+// With fewer pending, what they touch is in the cache anyway.
+constexpr std::size_t kCrowd = 2048;
 
 void fetch(const Event& ev) {
   const auto* object = reinterpret_cast<const std::byte*>(ev.impl);
@@ -191,9 +193,9 @@ Event WheelScheduler::RemoveNext() {
   }
   if (head_ == open_.size()) {
     open_next();
-    look_at_first();
+    if (size_ > kCrowd) look_at_first();
   }
-  look_ahead();
+  if (size_ > kCrowd) look_ahead();
   return open_[head_++];
 }
 
