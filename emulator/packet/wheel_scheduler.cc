@@ -172,7 +172,7 @@ void WheelScheduler::refine() {
       append(bucket_of(ev.key.m_ts), ev);
     }
   }
-  sort_open();
+  sort(open_.data(), open_.data() + open_.size());
 }
 
 inline bool WheelScheduler::late_is_next() const {
@@ -250,7 +250,10 @@ void WheelScheduler::open_at(Bucket bucket, Chain chain) {
   }
   open_.clear();
   consume(chain, [&](const Event& ev) { open_.push_back(ev); });
-  sort_open();
+  if (bucket.level > 0)
+    sort_by_digit(bucket.level);
+  else
+    sort(open_.data(), open_.data() + open_.size());
 }
 
 // Each event goes to the place that the number of earlier ones gives it: no branch to mispredict, which for so few is
@@ -269,19 +272,33 @@ void WheelScheduler::rank_open(Chain chain) {
   });
 }
 
+// By the digit of the level below first: what is left to sort are neighbours.
+void WheelScheduler::sort_by_digit(unsigned level) {
+  const unsigned shift = (level - 1) * kBits;
+  const auto digit = [&](const Event& ev) { return static_cast<unsigned>(ev.key.m_ts >> shift) % kRadix; };
+  std::array<std::uint32_t, kRadix + 1> end{};
+  for (const Event& ev : open_) ++end[digit(ev) + 1];
+  for (unsigned d = 0; d < kRadix; ++d) end[d + 1] += end[d];
+  scratch_.resize(open_.size());
+  for (const Event& ev : open_) scratch_[end[digit(ev)]++] = ev;
+  open_.swap(scratch_);
+  std::uint32_t begin = 0;
+  for (unsigned d = 0; d < kRadix; begin = end[d++]) sort(open_.data() + begin, open_.data() + end[d]);
+}
+
 // Events of one timestamp come in uid order as a rule, so the insertion sort reads them once; many in another order are
 // left to std::sort.
-void WheelScheduler::sort_open() {
-  constexpr std::size_t kSmall = 32;
-  if (open_.size() > kSmall) {
-    if (!std::is_sorted(open_.begin(), open_.end(), earlier)) std::sort(open_.begin(), open_.end(), earlier);
+void WheelScheduler::sort(Event* begin, Event* end) {
+  constexpr std::ptrdiff_t kSmall = 32;
+  if (end - begin > kSmall) {
+    if (!std::is_sorted(begin, end, earlier)) std::sort(begin, end, earlier);
     return;
   }
-  for (std::size_t i = 1; i < open_.size(); ++i) {
-    const Event ev = open_[i];
-    std::size_t at = i;
-    for (; at > 0 && earlier(ev, open_[at - 1]); --at) open_[at] = open_[at - 1];
-    open_[at] = ev;
+  for (Event* next = begin + 1; next < end; ++next) {
+    const Event ev = *next;
+    Event* at = next;
+    for (; at > begin && earlier(ev, at[-1]); --at) *at = at[-1];
+    *at = ev;
   }
 }
 

@@ -81,7 +81,8 @@ class WheelScheduler : public ns3::Scheduler {
   void open_at(Bucket bucket, Chain chain);
   void rank_open(Chain chain);
   void insert_open(const Event& ev);
-  void sort_open();
+  void sort_by_digit(unsigned level);
+  static void sort(Event* begin, Event* end);
   void refine();
   void read_ahead(const Event& ev, ReadAheadEvent::Distance distance);
   void look_ahead();
