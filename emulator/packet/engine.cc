@@ -66,6 +66,9 @@ class Results {
         std::count_if(results_.begin(), results_.end(), [](const auto& r) { return r && r->operations.size() == 1; }));
   }
 
+  // The job was ended from outside: what it was last heard to say is all there is.
+  void take_stopped(std::size_t job) { stopped_notes_.push_back(packet::stopped_note(sizes_[job], progressed_[job])); }
+
   // At most ten times a second. The sizes count by their bytes.
   void report(std::size_t job, const Progressed& now) {
     progressed_[job] = now;
@@ -103,6 +106,7 @@ class Results {
     std::vector<Operation> operations = std::move(m.operations);
     m = *largest;
     m.operations = std::move(operations);
+    notes.insert(notes.end(), stopped_notes_.begin(), stopped_notes_.end());
     m.notes = std::move(notes);
     m.provenance.seed = options_.seed;
     return m;
@@ -113,6 +117,7 @@ class Results {
   const RunOptions& options_;
   std::vector<std::optional<Measurement>> results_;
   std::vector<Progressed> progressed_;
+  std::vector<std::string> stopped_notes_;
   Clock::time_point started_ = Clock::now(), last_report_ = started_;
 };
 
@@ -184,7 +189,11 @@ std::optional<Error> run_in_workers(const Topology& topology, const ScheduleFact
     }
   };
   jobs.ended = [&](std::size_t job, const std::string& how) {
-    if (!results.has(job) && !errors[job] && !stopped) errors[job] = worker_died(sizes[job], how);
+    if (results.has(job) || errors[job]) return;
+    if (stopped)
+      results.take_stopped(job);
+    else
+      errors[job] = worker_died(sizes[job], how);
   };
   jobs.stop = [&] { return stopped = stopped || is_cancelled(options) || failed(); };
   if (auto ran = packet::run_workers(jobs); !ran) return ran.error();

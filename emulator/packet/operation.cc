@@ -57,14 +57,16 @@ Expected<Measurement> run_to_end(const Topology& topology, const Schedule& sched
   if (end == Simulation::End::kRanDry) return tl::unexpected(dry_error(run, network.now()));
   if (run.finished()) return report(topology, schedule, plan, network, run, explain);
   Measurement partial = report_identity(topology, schedule);
-  const Progressed so_far = progressed();
-  partial.notes.push_back(
-      fmt::format("size {}: stopped at {:.1f} us of simulated time, {:.4g} of {:.4g} bytes delivered",
-                  schedule.size.count, static_cast<double>(so_far.now) * 1e-6, so_far.done, so_far.total));
+  partial.notes.push_back(stopped_note(schedule.size, progressed()));
   return partial;
 }
 
 }  // namespace
+
+std::string stopped_note(Bytes size, const Progressed& at) {
+  return fmt::format("size {}: stopped at {:.1f} us of simulated time, {:.4g} of {:.4g} bytes delivered", size.count,
+                     static_cast<double>(at.now) * 1e-6, at.done, at.total);
+}
 
 Expected<Measurement> run_operation(const Topology& topology, const Schedule& schedule, const PacketOptions& options,
                                     std::uint64_t seed, bool explain, const Pulse& pulse) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "emulator/packet/congestion/signals.h"
 #include "emulator/packet/engine.h"
@@ -13,6 +14,8 @@ struct Progressed {
   double done = 0, total = 0;  // bytes of payload
   Ps now = 0;
 };
+// "size 8: stopped at 1.5 us of simulated time, 3 of 8 bytes delivered".
+[[nodiscard]] std::string stopped_note(Bytes size, const Progressed& at);
 // False: give up.
 using Pulse = std::function<bool(const Progressed&)>;
 
