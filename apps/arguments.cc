@@ -42,12 +42,12 @@ Error unexpected_word(const CLI::App& app, const std::string& word, const std::s
 
 }  // namespace
 
-CLI::Validator whole_number(std::uint64_t maximum) {
-  const auto check = [maximum](const std::string& text) -> std::string {
+CLI::Validator whole_number(std::uint64_t maximum, std::uint64_t minimum) {
+  const auto check = [maximum, minimum](const std::string& text) -> std::string {
     std::uint64_t value = 0;
     const auto [stop, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failed == std::errc{} && stop == text.data() + text.size() && value <= maximum) return {};
-    return fmt::format("not a whole number from 0 to {}: '{}'", maximum, text.substr(0, kShown));
+    if (failed == std::errc{} && stop == text.data() + text.size() && value >= minimum && value <= maximum) return {};
+    return fmt::format("not a whole number from {} to {}: '{}'", minimum, maximum, text.substr(0, kShown));
   };
   return {check, ""};
 }

@@ -6,8 +6,8 @@
 
 namespace weft {
 
-// Digits only, at most `maximum`: CLI11 takes -1 for 2^64 - 1.
-[[nodiscard]] CLI::Validator whole_number(std::uint64_t maximum);
+// Digits only, `minimum` to `maximum`: CLI11 takes -1 for 2^64 - 1.
+[[nodiscard]] CLI::Validator whole_number(std::uint64_t maximum, std::uint64_t minimum = 0);
 
 // Prints "weft: error: ..." for what the parser refused, or the help that was asked for. Returns the exit code.
 [[nodiscard]] int report_parse_error(CLI::App& app, const CLI::ParseError& error);

@@ -136,6 +136,15 @@ Error stopped(std::size_t done, std::size_t sizes) {
   return {ErrorCode::kInterrupted, "interrupted", "", fmt::format("{} of {} sizes are done", done, sizes), {}};
 }
 
+Error stopped_verifying(const Verification& v) {
+  const std::size_t done = v.components.size();
+  return {ErrorCode::kInterrupted,
+          "interrupted",
+          "",
+          fmt::format("all sizes and {} of {} components of --verify are done", done, done + v.unfinished),
+          {}};
+}
+
 // The last words of a run that does not stop by itself: what it has so far.
 [[noreturn]] void abandon(const PredictOptions& options, Measurement so_far, std::size_t sizes) {
   if (!so_far.operations.empty()) static_cast<void>(write_measurement(options, so_far));
@@ -173,7 +182,9 @@ int run_predict(const PredictOptions& options) {
   if (!measurement && measurement.error().code == ErrorCode::kInterrupted) return report_error(stopped(0, sizes));
   if (!measurement) return report_error(measurement.error());
   if (auto done = write_measurement(options, *measurement); !done) return report_error(done.error());
-  return measurement->operations.size() == sizes ? kGood : report_error(stopped(measurement->operations.size(), sizes));
+  if (measurement->operations.size() < sizes) return report_error(stopped(measurement->operations.size(), sizes));
+  const bool half = measurement->verification && measurement->verification->unfinished > 0 && interrupted();
+  return half ? report_error(stopped_verifying(*measurement->verification)) : kGood;
 }
 
 }  // namespace
@@ -219,7 +230,7 @@ void add_predict(CLI::App& app, std::function<int()>& run) {
       ->check(whole_number(UINT64_MAX));
   cmd->add_option("--verify", o.verify,
                   "Carve out this many of the most contended links, and as many at random, and play them in ns-3")
-      ->check(CLI::Range(1U, kMostVerified));
+      ->check(whole_number(kMostVerified, 1));
   cmd->add_option("--set", o.overrides, "Change a field of the fabric file: hosts.count=128 (repeatable)")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE");

@@ -17,13 +17,13 @@ endfunction()
 
 if(Python3_FOUND)
   weft_cli(bad_input BadInput cli path_of_the_fabric_file unknown_words_get_the_nearest_right_one option_values
-           numbers_that_are_none sizes ranks_that_do_not_fit mapping impossible_radix large_and_binary_files
+           numbers_that_are_none verify_that_cannot_be sizes ranks_that_do_not_fit mapping impossible_radix large_and_binary_files
            targets_that_cannot_be_written target_without_permission full_stdout two_results_for_one_stdout
            pair_without_a_path fabric_in_two_parts failure_of_no_part)
   weft_cli(fabrics Fabrics cli topo_describes_each analytic_predicts_each_whole fluid_predicts_each)
   weft_cli(results Results cli table_has_the_columns_of_nccl_tests reasons_stand_below_the_table
            shares_of_the_ideal_sum_to_one hot_links_are_known_to_topo progress_goes_to_stderr_only
-           json_matches_its_schema json_file_leaves_the_table_on_stdout settings_apply_in_order_wherever_they_stand
+           json_matches_its_schema verify_prints_an_interval json_file_leaves_the_table_on_stdout settings_apply_in_order_wherever_they_stand
            same_seed_same_bytes_with_any_threads batched_runs_are_the_same_bytes_too another_seed_collides_elsewhere
            reader_that_goes_away_is_no_error help_and_version_go_to_stdout locale_changes_nothing)
   weft_cli(description Description cli counts_per_tier bisection_and_oversubscription parts_have_sums

@@ -9,5 +9,5 @@ if(TARGET weft_packet)
       unit/verify_test.cc
     LIBS weft::predict weft::analytic weft::fluid weft::packet)
   weft_test(verify_coverage SOURCES validation/verify_coverage_test.cc
-            LIBS weft::predict weft::analytic weft::fluid LABEL heavy)
+            LIBS weft::predict weft::analytic weft::fluid LABEL heavy TIMEOUT 7200)
 endif()

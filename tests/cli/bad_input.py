@@ -60,6 +60,14 @@ class BadInput(unittest.TestCase):
         self.refuses(("predict", HGX, "--seed", "-1"), "--seed: not a whole number from 0 to 18446744073709551615: '-1'")
         self.refuses(("predict", HGX, "--threads", "100000"), "--threads: not a whole number from 0 to 1024: '100000'")
 
+    def test_verify_that_cannot_be(self):
+        for value in ("0", "-1", "1001", "x"):
+            self.refuses(("predict", HGX, "--verify", value), "--verify: not a whole number from 1 to 1000")
+        for backend in ("packet", "analytic"):
+            self.refuses(("predict", HGX, "--sizes", "8", "--verify", "2", "--backend", backend),
+                         f"--verify checks what the fluid backend says, and there is none of it here: "
+                         f"'--backend {backend}'; use --backend fluid, or leave --verify out")
+
     def test_sizes(self):
         for value, message in (("", "not a message size"), ("x", "not a message size: 'x'; write it like 8, 64K, 1M or 16G"),
                                ("8,,9", "not a message size"), ("-8", "negative message size: '-8'"),

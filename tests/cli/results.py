@@ -72,6 +72,28 @@ class Results(unittest.TestCase):
         broken["operations"][0]["time"] = 1
         self.assertFalse(validator.is_valid(broken))
 
+    def test_verify_prints_an_interval(self):
+        words = ("predict", *SMALL, "--collective", "permutation", "--sizes", "1M", "--constants", "wire", "--verify", "1")
+        done = run(*words, "--quiet")
+        if "built without ns-3" in done.stderr:
+            self.assertEqual(done.returncode, 3)
+            self.skipTest("built without ns-3")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("verified by packets: bottlenecks of 'permutation', 1048576 B", done.stdout)
+        self.assertRegex(done.stdout, r"interval on the 1048576 B above: [0-9.]+ to [0-9.]+ us")
+        whole = result(*words)
+        found = whole["verify"]
+        self.assertEqual((found["asked"], found["unfinished"]), (1, 0))
+        self.assertLess(found["low_ps"], found["high_ps"])
+        for component in found["components"]:
+            self.assertGreater(component["packet_seconds"], 0)
+            self.assertIn(component["link"], done.stdout)
+        try:
+            import jsonschema  # pylint: disable=import-outside-toplevel
+        except ImportError:
+            return
+        jsonschema.validate(whole, json.loads((ROOT / "docs" / "measurement.schema.json").read_text()))
+
     def test_json_file_leaves_the_table_on_stdout(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "result.json"

@@ -1,7 +1,6 @@
 // A carve-out holds every flow of the step where it stands: the max-min rates of the whole are those of the part.
+#include <fmt/format.h>
 #include <rapidcheck.h>
-
-#include <map>
 
 #include "tests/support/components.h"
 #include "tests/support/routing_fabrics.h"
@@ -13,10 +12,12 @@ using testing::ask;
 using Kind = CollectiveKind;
 
 FabricSpec random_fabric() {
-  static const std::vector<FabricSpec> fabrics{testing::fat_tree(32, 8, 2), testing::fat_tree(64, 8, 3),
+  static const std::vector<FabricSpec> fabrics{testing::fat_tree(32, 8, 2),
+                                               testing::fat_tree(64, 8, 3),
                                                testing::fat_tree(8, 16, 2, 4),
                                                testing::rails(16, 16, 2, RailJoin::kSpine),
-                                               testing::rails(16, 8, 3, RailJoin::kCore), testing::trunked()};
+                                               testing::rails(16, 8, 3, RailJoin::kCore),
+                                               testing::trunked()};
   FabricSpec s = *rc::gen::elementOf(fabrics);
   s.routing.kind = *rc::gen::element(RoutingKind::kEcmp, RoutingKind::kSpray, RoutingKind::kStatic,
                                      RoutingKind::kAdaptive, RoutingKind::kFlowlet);
@@ -41,7 +42,9 @@ void holds_all_that_stands_there(const CarveOut& out) {
   std::vector<double> load(out.capacity.size(), 0.0);
   for (std::size_t i = 0; i < out.flows.size(); ++i) {
     const CarvedFlow& flow = out.flows[i];
-    RC_ASSERT(testing::close_to(rates[i], flow.rate, 1e-6));
+    if (!testing::close_to(rates[i], flow.rate, 1e-6))
+      RC_FAIL(fmt::format("{}: flow {} of {} ({}) has {} bits/s, in the whole step {}", out.bottleneck, i,
+                          out.flows.size(), flow.foreground ? "foreground" : "background", rates[i], flow.rate));
     for (std::size_t e = 0; e < flow.resources.size(); ++e) {
       load[flow.resources[e]] += flow.rate * (flow.weights.empty() ? 1.0 : flow.weights[e]);
     }
@@ -54,8 +57,11 @@ TEST(VerifyProperty, CarvedFluidSolveReproducesTheRatesOfTheWhole) {
     const FabricSpec spec = random_fabric();
     const PredictRequest request = random_request();
     const auto c = testing::carve(spec, request, {.contended = 3, .random = 3}, *rc::gen::inRange<std::uint64_t>(1, 9));
+    RC_LOG() << spec.name << ", routing " << static_cast<int>(spec.routing.kind) << ", "
+             << name_of(request.collective.kind) << ", QPs " << spec.transport.qps_per_connection;
     RC_PRE(!c.components.played.empty());
     for (const Component& component : c.components.played) {
+      if (component.base.thinning > 1) continue;  // a sample has the mean of the rates
       holds_all_that_stands_there(component.base);
       if (component.grown) holds_all_that_stands_there(*component.grown);
       RC_ASSERT(component.base.foreground() > 0U);

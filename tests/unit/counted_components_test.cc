@@ -11,7 +11,7 @@ namespace {
 
 using testing::ask;
 
-const RunOptions kRun{.seed = 1, .threads = 1};
+const RunOptions kRun = testing::one_thread();
 
 FabricSpec rails_of_eight() {
   FabricSpec spec = testing::rails(16, 8, 3, RailJoin::kCore);
@@ -40,8 +40,8 @@ TEST(CountedComponents, SamplesCrossTheirBottleneckAndFillIt) {
   const auto r = testing::routed(spec, ask(CollectiveKind::kAllToAll, "rail_aligned"));
   const auto forwarding = Forwarding::create(*r.topology, 1);
   const ComponentOptions options{.contended = 3, .random = 5, .most_foreground = 6};
-  const auto found = find_counted_components(*r.topology, *r.router, **forwarding, r.schedule, r.schedule.phases.at(0),
-                                             options, kRun);
+  const auto found =
+      find_counted_components(*r.topology, *r.router, **forwarding, r.schedule, r.schedule.phases.at(0), options, kRun);
   ASSERT_TRUE(found.has_value()) << found.error().text();
   EXPECT_GE(found->played.size(), 4U);
   for (const Component& component : found->played) {

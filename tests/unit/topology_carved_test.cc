@@ -1,11 +1,10 @@
 // A part of a fabric: new ids, the same links.
-#include "topologies/carved.h"
-
 #include <gtest/gtest.h>
 
 #include <vector>
 
 #include "tests/support/routing_fabrics.h"
+#include "topologies/carved.h"
 #include "topologies/forwarding.h"
 
 namespace weft {
@@ -67,7 +66,8 @@ TEST(CarvedTopology, RatesCanBeScaled) {
   Part part = one_path(testing::fat_tree(64, 8, 3));
   part.cables[1].rate_factor = 4;
   const CarvedTopology carved(*part.whole, part.cables);
-  EXPECT_EQ(carved.rate(carved.carved(part.path[1])).bits_per_second, 4 * part.whole->rate(part.path[1]).bits_per_second);
+  EXPECT_EQ(carved.rate(carved.carved(part.path[1])).bits_per_second,
+            4 * part.whole->rate(part.path[1]).bits_per_second);
   EXPECT_EQ(carved.rate(carved.carved(part.path[2])), part.whole->rate(part.path[2]));
 }
 

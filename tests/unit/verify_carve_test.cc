@@ -100,7 +100,7 @@ TEST(VerifyCarve, SprayedFlowsKeepTheirPools) {
   const auto fluid = solve_fluid(out, 1);
   ASSERT_TRUE(fluid.has_value());
   const packet::CarveRun run = played(*c.routed.topology, out);
-  EXPECT_NEAR(last(run.finish, out.foreground()) / last(*fluid, out.foreground()), 1, 0.1);
+  EXPECT_NEAR(last(run.finish, out.foreground()) / last(*fluid, out.foreground()), 1, 0.25);
 }
 
 TEST(VerifyCarve, TooManyFlowsAreSampled) {

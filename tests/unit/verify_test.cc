@@ -60,8 +60,8 @@ TEST(Verify, SameBytesForAnyThreads) {
 TEST(Verify, EveryKindOfTrafficAndRouting) {
   FabricSpec spec = testing::rails(8, 8, 3, RailJoin::kCore);
   spec.hosts.scale_up.domain_gpus = spec.hosts.gpus;
-  for (const RoutingKind routing : {RoutingKind::kEcmp, RoutingKind::kSpray, RoutingKind::kStatic,
-                                    RoutingKind::kAdaptive, RoutingKind::kFlowlet}) {
+  for (const RoutingKind routing :
+       {RoutingKind::kEcmp, RoutingKind::kSpray, RoutingKind::kStatic, RoutingKind::kAdaptive, RoutingKind::kFlowlet}) {
     spec.routing.kind = routing;
     for (const auto& [kind, algorithm] : {std::pair{Kind::kAllReduce, "ring"}, std::pair{Kind::kAllReduce, "nvls_tree"},
                                           std::pair{Kind::kAllToAll, "rail_aligned"},
@@ -119,7 +119,6 @@ TEST(Verify, InterruptedItKeepsTheFluidResultAndWhatIsDone) {
   EXPECT_GE(m->verification->components.size(), 1U);
   EXPECT_GT(m->verification->unfinished, 0U);
 }
-
 
 }  // namespace
 }  // namespace weft
