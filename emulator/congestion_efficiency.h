@@ -10,7 +10,8 @@ namespace weft {
 
 // How a collective's transfers load a bottleneck.
 enum class TrafficClass : std::uint8_t {
-  kRing,  // lockstep: steps of a chunk each, one sender a link at a time
+  kRing,  // lockstep: steps of a chunk each, one sender a link at a time. Told apart by whether all hops cross the
+          // network, or most stay in a scale-up domain, where a NIC has time between two steps
   kPair,  // messages between pairs, few on a link
   kMany,  // all_to_all: many on every link
 };

@@ -1,4 +1,4 @@
-// QPs: their paths, their making and end, and the messages posted on them.
+// QPs: their paths, their making and their end.
 #include <fmt/format.h>
 #include <ns3/simulator.h>
 
@@ -199,36 +199,6 @@ void Network::give_back(std::uint32_t index) {
   const Qp& q = qps_[index];
   const bool named = q.frames != 0 || q.waiting != Waiting::kNo || (q.flags & kQpTimer) != 0;
   if ((q.flags & kQpInUse) == 0 && !named) qps_.give(index);
-}
-
-// Packets of the message.
-std::uint32_t Network::append_message(std::uint32_t index, Bytes size) {
-  Qp& q = qps_[index];
-  const auto bytes = static_cast<std::uint64_t>(size.count);
-  MessageRun last = q.run;
-  if ((q.flags & kQpMixed) != 0) last = later_runs_[index].back();
-  if (bytes != last.bytes(mtu_) || q.end_psn == 0) {
-    const MessageRun before = last;
-    last = MessageRun::of(bytes, mtu_);
-    last.base_psn = q.end_psn;
-    last.base_message = before.base_message + (q.end_psn - before.base_psn) / before.packets;
-    if (q.end_psn == 0) {
-      q.run = last;
-    } else {
-      q.flags |= kQpMixed;
-      later_runs_[index].push_back(last);
-    }
-  }
-  return last.packets;
-}
-
-void Network::post(std::uint32_t index, Bytes size) {
-  Qp& q = qps_[index];
-  const std::uint32_t packets = append_message(index, size);
-  const Ps t = now();
-  advance_and_schedule(sending_port(q), t);
-  q.end_psn += packets;
-  kick(q, index, t);
 }
 
 void Network::post_receives(std::uint32_t qp, std::uint32_t count) { posted_receives_[qp] += count; }

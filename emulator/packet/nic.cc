@@ -84,6 +84,36 @@ void Network::kick(Qp& q, std::uint32_t index, Ps now) {
   advance_and_schedule(sending_port(q), now);
 }
 
+// Packets of the message.
+std::uint32_t Network::append_message(std::uint32_t index, Bytes size) {
+  Qp& q = qps_[index];
+  const auto bytes = static_cast<std::uint64_t>(size.count);
+  MessageRun last = q.run;
+  if ((q.flags & kQpMixed) != 0) last = later_runs_[index].back();
+  if (bytes != last.bytes(mtu_) || q.end_psn == 0) {
+    const MessageRun before = last;
+    last = MessageRun::of(bytes, mtu_);
+    last.base_psn = q.end_psn;
+    last.base_message = before.base_message + (q.end_psn - before.base_psn) / before.packets;
+    if (q.end_psn == 0) {
+      q.run = last;
+    } else {
+      q.flags |= kQpMixed;
+      later_runs_[index].push_back(last);
+    }
+  }
+  return last.packets;
+}
+
+void Network::post(std::uint32_t index, Bytes size) {
+  Qp& q = qps_[index];
+  const std::uint32_t packets = append_message(index, size);
+  const Ps t = now();
+  advance_and_schedule(sending_port(q), t);
+  q.end_psn += packets;
+  kick(q, index, t);
+}
+
 std::uint32_t Network::payload_of(const Qp& q, std::uint32_t psn) const {
   const MessageRun run = run_of(q, psn);
   if (run.packet_at(psn) != run.packets - 1) return mtu_;

@@ -338,7 +338,7 @@ class Script {
 };
 
 TEST(WheelScheduler, runs_a_simulation_as_the_map_does) {
-  ns3::Time::SetResolution(ns3::Time::PS);
+  if (ns3::Time::GetResolution() != ns3::Time::PS) ns3::Time::SetResolution(ns3::Time::PS);  // ns-3 takes it once
   const auto expected = Script::run("ns3::MapScheduler");
   EXPECT_GT(expected.size(), 30'000U);
   EXPECT_EQ(Script::run("weft::packet::WheelScheduler"), expected);

@@ -29,7 +29,11 @@ Part one_path(FabricSpec spec) {
 
 TEST(CarvedTopology, LinksKeepWhatTheyAreUnderNewIds) {
   FabricSpec spec = testing::rails(16, 8, 3, RailJoin::kCore);
-  spec.failures.push_back({.link_tier = LinkTier::kHost, .fraction = 1.0, .rate_factor = 0.5});
+  FailureSpec slow;
+  slow.link_tier = LinkTier::kHost;
+  slow.fraction = 1.0;
+  slow.rate_factor = 0.5;
+  spec.failures.push_back(slow);
   const Part part = one_path(spec);
   const CarvedTopology carved(*part.whole, part.cables);
   ASSERT_EQ(carved.link_count(), 2 * part.path.size());

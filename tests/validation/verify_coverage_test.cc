@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(Permutation, VerifyCoverage,
                          ::testing::Values(Scenario{"dcqcn", RoutingKind::kEcmp, CongestionControl::kDcqcn},
                                            Scenario{"none", RoutingKind::kEcmp, CongestionControl::kNone},
                                            Scenario{"hpcc", RoutingKind::kEcmp, CongestionControl::kHpcc}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& scenario) { return std::string(scenario.param.name); });
 
 }  // namespace
 }  // namespace weft
