@@ -76,7 +76,10 @@ Spread spread_of(const Verification& v) {
     if (look.fluid >= kComparable) comparable.push_back(std::log(look.ratio));
     if (c.grown_packet_seconds > 0) changes.push_back(std::log(c.grown_ratio() / c.ratio()));
   }
-  if (changes.size() < 2) return {deviation(ratios), ratios.empty() ? 0 : ratios.size() - 1};
+  if (changes.size() < 2) {
+    const std::vector<double>& of = comparable.size() < 2 ? ratios : comparable;
+    return {deviation(of), of.size() < 2 ? 0 : of.size() - 1};
+  }
   const double change = std::sqrt(square_mean(changes, 0) / 2 / static_cast<double>(changes.size()));
   return {std::max(change, deviation(comparable)), changes.size()};
 }

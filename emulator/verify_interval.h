@@ -14,8 +14,8 @@ struct RatioInterval {
 // components, each taken as grown where it was. Around that:
 //   s   the larger of: one look at a bottleneck against another, that is the root mean square of the change (log) of
 //       the contended components when grown, over sqrt 2; and the spread of the contended ratios (log) of components
-//       not much shorter than the step. Where fewer than two were grown, the spread of all ratios. At least
-//       kLeastSpread
+//       not much shorter than the step. Where fewer than two were grown, the second alone, or the spread of all ratios.
+//       At least kLeastSpread
 //   t   Student's two-sided 95 % for that many changes
 //   u   longest of the bottlenecks not played, times the largest ratio seen
 //   r   spread of the ratios of the components within 5 % of the longest drain, for the n - k others that were not

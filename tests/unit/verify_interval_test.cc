@@ -79,6 +79,13 @@ TEST(VerifyInterval, ManyTiedRivalsRaiseTheUpperEndOnly) {
   EXPECT_LT(many.high, few.high * 2);
 }
 
+// 12.706 is Student's t of one degree of freedom; the random one is another kind of bottleneck.
+TEST(VerifyInterval, WithoutGrowthTheContendedRatiosAreTheSpread) {
+  const RatioInterval i =
+      ratio_interval(of({component(1, 1.8), component(0.95, 1.8 * 0.95), component(0.8, 0.5, 0, true)}));
+  EXPECT_NEAR(i.low, 1.8 * std::exp(-12.706 * kLeastSpread), 1e-6);
+}
+
 TEST(VerifyInterval, OneComponentAloneIsTakenWithCare) {
   const RatioInterval i = ratio_interval(of({component(1, 1.2)}));
   EXPECT_LT(i.low, 1.2 * 0.95);
