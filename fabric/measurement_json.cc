@@ -32,8 +32,7 @@ struct Unfit {
 
 // Converts only what loses nothing: a count is a whole number within Value's range, a quantity any number.
 template <typename Value>
-Value member(const Json& j, const char* key) {
-  const Json& v = j.at(key);
+Value value_of(const Json& v, const char* key) {
   if constexpr (std::is_integral_v<Value>) {
     const bool fits = v.is_number_unsigned() ? std::in_range<Value>(v.get<std::uint64_t>())
                                              : v.is_number_integer() && std::in_range<Value>(v.get<std::int64_t>());
@@ -42,6 +41,11 @@ Value member(const Json& j, const char* key) {
     if (!v.is_number()) throw Unfit{key, v.dump()};
   }
   return v.get<Value>();
+}
+
+template <typename Value>
+Value member(const Json& j, const char* key) {
+  return value_of<Value>(j.at(key), key);
 }
 
 Why why_from(const Json& j) {
@@ -146,7 +150,7 @@ Verification verification_from(const Json& j) {
   v.high = Duration{member<std::int64_t>(j, "high_ps")};
   v.step_seconds = member<double>(j, "step_seconds");
   v.longest_seconds = member<double>(j, "longest_seconds");
-  for (const Json& n : j.at("unplayed")) v.unplayed.push_back(n);
+  for (const Json& n : j.at("unplayed")) v.unplayed.push_back(value_of<std::uint64_t>(n, "unplayed"));
   for (const Json& c : j.at("components")) v.components.push_back(component_from(c));
   v.notes = j.at("notes");
   return v;
