@@ -39,6 +39,7 @@ struct PhaseCost {
   std::uint64_t depth = 0;  // pipelined chain or tree: chunks pass this many hops
   std::uint32_t overlap_group = 0, stage = 0;
   bool uses_nic = false;
+  double kept = 1;                 // of the data time: share left if congestion control filled the links
   std::uint64_t slowest_step = 0;  // of a phase whose steps differ
   std::string binding_tier;
 };

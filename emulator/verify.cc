@@ -8,7 +8,6 @@
 #include <optional>
 #include <thread>
 
-#include "emulator/congestion_efficiency.h"
 #include "emulator/fluid/components.h"
 #include "emulator/fluid/counted_components.h"
 #include "emulator/packet/carve_run.h"
@@ -273,7 +272,7 @@ class Verifier {
     if (interval.high <= 0) return;
     out().low_ratio = interval.low;
     out().high_ratio = interval.high;
-    const double shares = wire_shares(kind);
+    const double headers = wire_share();
     const auto priced = [&](double ratio) {
       ScheduleCost scaled = cost;
       double path = 0;
@@ -282,7 +281,7 @@ class Verifier {
         path += phase.path_seconds;
         for (double* part : {&phase.data.ideal, &phase.data.scale_up, &phase.data.protocol,
                              &phase.data.oversubscription, &phase.data.failures, &phase.data.hash_collisions})
-          *part *= ratio * shares;
+          *part *= ratio * headers * phase.kept;
       }
       const Duration time = price(scaled, op.size, kind, ranks, request_.constants).time;
       return request_.constants.count_path_delay ? time : time + Duration::from_seconds(path);
@@ -291,13 +290,12 @@ class Verifier {
     out().high = priced(interval.high);
   }
 
-  // What the prediction's data times have to be multiplied by to be those of the wire: they may leave headers out, or
-  // have in them what congestion control loses, which the packets of the carve-outs lose themselves.
-  [[nodiscard]] double wire_shares(CollectiveKind kind) const {
+  // What the prediction's data times have to be multiplied by to be those of the wire, where they leave headers out.
+  // What congestion control loses is taken out as well (PhaseCost::kept): packets of the carve-outs lose it themselves.
+  [[nodiscard]] double wire_share() const {
     const FabricSpec& spec = topology_.spec();
     const double wire = static_cast<double>(spec.transport.mtu) / (spec.transport.mtu + spec.transport.header_bytes);
-    const double kept = request_.constants.count_congestion ? congestion_efficiency(spec, traffic_class(kind)) : 1.0;
-    return payload_share(spec, request_.constants) / wire * kept;
+    return payload_share(spec, request_.constants) / wire;
   }
 
   void note_approximations() {

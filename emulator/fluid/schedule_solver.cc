@@ -8,7 +8,6 @@
 #include <numeric>
 #include <random>
 
-#include "emulator/congestion_efficiency.h"
 #include "emulator/fluid/aggregate.h"
 #include "emulator/fluid/completion.h"
 #include "emulator/fluid/flows.h"
@@ -18,8 +17,7 @@ namespace weft {
 namespace {
 
 // NCCL's collectives and its point to point have efficiencies of their own; testers' patterns are plain RDMA writes.
-TierShares shares_of(const Constants& c, const FabricSpec& spec, CollectiveKind kind, Via via) {
-  const double kept = c.count_congestion ? congestion_efficiency(spec, traffic_class(kind)) : 1.0;
+TierShares shares_of(const Constants& c, const FabricSpec& spec, double kept, CollectiveKind kind, Via via) {
   const double payload = payload_share(spec, c) * kept;
   if (via == Via::kScaleUpReduce || via == Via::kScaleUpMulticast) return {c.nvls_scale_up, payload, payload};
   switch (kind) {
@@ -34,6 +32,18 @@ TierShares shares_of(const Constants& c, const FabricSpec& spec, CollectiveKind 
     default:
       return {c.pair_scale_up, payload, payload};
   }
+}
+
+// A lane in lockstep that something narrower than its NIC slows. Hops at line rate lose what a ring loses: a chunk
+// leaves as soon as it is there, and the flow runs dry before the next. At the narrow link the next chunk waits
+// already, so that its flow is one long message, and loses what those of pairs lose: the link is `faster` than the
+// lane.
+void slow_lane(DataTime& time, double faster) {
+  const double own = time.ideal + time.scale_up + time.protocol;
+  const double beyond = time.total() - own;
+  if (beyond <= 1e-6 * own) return;
+  const double factor = std::max(0.0, time.total() / faster - own) / beyond;
+  for (double* part : {&time.oversubscription, &time.failures, &time.hash_collisions}) *part *= factor;
 }
 
 // Hops of a pipelined double tree that stay inside a domain: the chain below each domain's entry. Per channel, N
@@ -118,8 +128,15 @@ Expected<SolvedSchedule> ScheduleSolver::solve(const Schedule& schedule) {
   return std::move(out_);
 }
 
+// Share of a link that congestion control fills.
+double ScheduleSolver::kept_of(TrafficClass traffic) const {
+  return fluid_.constants.count_congestion ? congestion_efficiency(topology_.spec(), traffic) : 1.0;
+}
+
 Expected<void> ScheduleSolver::solve_phase(const Phase& phase) {
-  const TierShares shares = shares_of(fluid_.constants, topology_.spec(), schedule_->collective, phase.via);
+  const TrafficClass traffic = traffic_class(schedule_->collective);
+  const double kept = kept_of(traffic);
+  const TierShares shares = shares_of(fluid_.constants, topology_.spec(), kept, schedule_->collective, phase.via);
   if (phase.edge_count > fluid_.max_transfers) return aggregate_phase(phase, shares);
   const std::vector<std::uint64_t> steps = steps_to_solve(phase);
   // Steps of one pattern need one solve; `weight` is how many steps each solved one stands for.
@@ -129,6 +146,8 @@ Expected<void> ScheduleSolver::solve_phase(const Phase& phase) {
   Step total;
   DataTime data;
   std::string tier;
+  const bool ring = phase.coupling == Coupling::kLockstep && traffic == TrafficClass::kRing;
+  double evenly = 0;  // data time if each link lost the same
   for (const std::uint64_t s : steps) {
     report_progress(phase, seconds.size(), steps.size());
     auto step = solve_step(phase, s, shares);
@@ -138,6 +157,8 @@ Expected<void> ScheduleSolver::solve_phase(const Phase& phase) {
       (topology_.spec().failing_from_start() ? part.failures : part.oversubscription) += part.hash_collisions;
       part.hash_collisions = 0;
     }
+    evenly += weight * part.total();
+    if (ring) slow_lane(part, kept_of(TrafficClass::kPair) / kept);
     accumulate(data, part, weight);
     accumulate_links(out_.bits, step->bits, weight);
     if (seconds.empty() || step->seconds > *std::max_element(seconds.begin(), seconds.end())) total.slowest = s;
@@ -150,6 +171,7 @@ Expected<void> ScheduleSolver::solve_phase(const Phase& phase) {
     total.flows = std::move(step->flows);
   }
   note_sampling(phase, seconds);
+  total.kept = kept * (data.total() > 0 ? evenly / data.total() : 1);
   finish_phase(phase, total, data, tier);
   return {};
 }
@@ -238,6 +260,7 @@ Expected<void> ScheduleSolver::aggregate_phase(const Phase& phase, const TierSha
   std::string tier;
   DataTime data = explain_time(topology_, pools_, loads->bits, shares, 0.0, tier);
   total.seconds = data.total();
+  total.kept = kept_of(traffic_class(schedule_->collective));
   accumulate_links(out_.bits, loads->bits, 1.0);
   out_.notes.push_back(fmt::format(
       "{:.3g} transfers are added up link by link, hashing taken as even: a link carries {:.3g} single paths, so the "
@@ -256,6 +279,7 @@ void ScheduleSolver::finish_phase(const Phase& phase, Step& total, const DataTim
   cost.overlap_group = phase.overlap_group;
   cost.stage = phase.stage;
   cost.uses_nic = total.hops.scale_out_edges > 0;
+  cost.kept = total.kept;
   cost.slowest_step = total.slowest;
   cost.binding_tier = tier;
   add_hops(phase, total.hops, schedule_->group_size, cost);

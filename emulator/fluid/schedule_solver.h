@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "emulator/congestion_efficiency.h"
 #include "emulator/cost.h"
 #include "emulator/fluid/completion.h"
 #include "emulator/fluid/engine.h"
@@ -35,6 +36,7 @@ class ScheduleSolver {
   // One step's outcome. `seconds` of all repeats where the phase is lockstep.
   struct Step {
     double seconds = 0;
+    double kept = 1;            // PhaseCost::kept
     std::uint64_t slowest = 0;  // of several steps, which took longest
     std::vector<double> bits, flows;
     HopSums hops;
@@ -42,6 +44,7 @@ class ScheduleSolver {
     double rate_mean = 0, rate_min = 0;  // bits/s, of transfers that leave their domain, over their time
   };
 
+  [[nodiscard]] double kept_of(TrafficClass traffic) const;
   Expected<void> solve_phase(const Phase& phase);
   [[nodiscard]] std::vector<std::uint64_t> steps_to_solve(const Phase& phase) const;
   Expected<Step> solve_step(const Phase& phase, std::uint64_t index, const TierShares& shares);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "emulator/calibration.h"
+#include "tests/support/prediction.h"
+#include "tests/support/routing_fabrics.h"
 
 namespace weft {
 namespace {
@@ -42,6 +44,33 @@ TEST(CongestionEfficiency, CollectivesAreRingsPairsOrMany) {
   EXPECT_EQ(traffic_class(CollectiveKind::kAllReduce), TrafficClass::kRing);
   EXPECT_EQ(traffic_class(CollectiveKind::kAllToAll), TrafficClass::kMany);
   EXPECT_EQ(traffic_class(CollectiveKind::kIncast), TrafficClass::kPair);
+}
+
+// A ring of one GPU a host over links between leaves and spines that run at `factor` of their rate.
+double ring_seconds(double factor) {
+  FabricSpec spec = testing::fat_tree(16, 8, 2);
+  spec.transport.congestion_control = CongestionControl::kHpcc;
+  spec.routing.kind = RoutingKind::kStatic;
+  FailureSpec slow;
+  slow.link_tier = LinkTier::kLeafSpine;
+  slow.fraction = 1.0;
+  slow.rate_factor = factor;
+  if (factor < 1) spec.failures = {slow};
+  PredictRequest request = testing::ask(CollectiveKind::kAllGather, "ring");
+  request.constants = Constants::wire(spec);
+  return testing::seconds(testing::run(spec, request));
+}
+
+TEST(CongestionEfficiency, ARingBehindANarrowLinkLosesWhatPairsLose) {
+  FabricSpec spec = testing::fat_tree(16, 8, 2);
+  spec.transport.congestion_control = CongestionControl::kHpcc;
+  const double ring = congestion_efficiency(spec, TrafficClass::kRing);
+  const double pair = congestion_efficiency(spec, TrafficClass::kPair);
+  ASSERT_LT(ring, 0.9);
+  const double healthy = ring_seconds(1);
+  EXPECT_NEAR(ring_seconds(0.5) / healthy, 2 * ring / pair, 0.002);
+  // Only a little narrower: the hops at line rate lose more, and nothing waits at the link.
+  EXPECT_NEAR(ring_seconds(0.97) / healthy, 1, 0.002);
 }
 
 }  // namespace
