@@ -148,7 +148,8 @@ Error stopped_verifying(const Verification& v) {
 // The last words of a run that does not stop by itself: what it has so far.
 [[noreturn]] void abandon(const PredictOptions& options, Measurement so_far, std::size_t sizes) {
   if (!so_far.operations.empty()) static_cast<void>(write_measurement(options, so_far));
-  leave(report_error(stopped(so_far.operations.size(), sizes)));
+  const bool all = so_far.operations.size() == sizes && so_far.verification;
+  leave(report_error(all ? stopped_verifying(*so_far.verification) : stopped(so_far.operations.size(), sizes)));
 }
 
 int run_predict(const PredictOptions& options) {

@@ -142,7 +142,7 @@ LoadResult run_load(const PacketLoad& load) {
   result.retransmissions = c.retransmissions;
   result.end_bytes = status_bytes("VmRSS") - rss;
   result.links = topology->link_count();
-  result.live_frames = network.live_frames();
+  result.most_frames = network.most_frames();
   result.received = std::uint64_t{load.repeat} * load.messages.size() - count.left();
   result.peak_bytes = status_bytes("VmHWM");
   result.simulated = static_cast<double>(network.now()) * 1e-12;

@@ -42,7 +42,7 @@ struct LoadResult {
   double setup_bytes = 0;             // resident memory that set-up added
   double end_bytes = 0;               // and all, when the run ended; topology not counted
   double peak_bytes = 0;              // of the process
-  std::uint64_t links = 0, live_frames = 0;
+  std::uint64_t links = 0, most_frames = 0;
   std::uint64_t received = 0;  // messages
   double simulated = 0;        // s
   bool finished = false;

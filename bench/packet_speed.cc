@@ -178,7 +178,7 @@ int run(int argc, char** argv) {
     const Spread speed = speed_of(c, repeats, last);
     const std::string figure = fmt::format("{} [M packet-hops/CPU s]", c.words);
     const std::string spread = fmt::format("{:.3g} to {:.3g} in {} runs", speed.least, speed.most, repeats);
-    if (c.limit > 0) table.add_rate(figure, speed.median, "limit", c.limit * 1e-6);
+    if (c.limit > 0) table.add_rate(figure, speed.median, fmt::format("limit {}", c.limit * 1e-6), c.limit * 1e-6);
     table.add_rate(figure, speed.median, spread, speed.least);
     fmt::print("  last run: {} hops, {} events, {} acks, {} marks, {} cnps, {} pauses, {} drops, {:.1f} us simulated\n",
                last.hops, last.events, last.acks, last.marks, last.cnps, last.pauses, last.drops, last.simulated * 1e6);

@@ -119,7 +119,6 @@ Expected<Measurement> predict_and_verify(const Topology& topology, const Schedul
   fluid.on_cost = [&](const ScheduleCost& of_largest) { cost = of_largest; };
   auto m = FluidBackend(fluid).run(topology, factory, request.sizes, options);
   if (!m || m->operations.size() < request.sizes.size()) return m;
-  if (options.so_far) options.so_far(*m);
   if (auto done = verify(topology, factory, cost, request, options, *m); !done) return tl::unexpected(done.error());
   return m;
 }

@@ -88,12 +88,14 @@ class Verifier {
       : topology_(topology), request_(request), options_(options), m_(m) {
     m_.verification.emplace();
     m_.verification->asked = request.verify;
+    m_.verification->unfinished = 2 * std::uint64_t{request.verify};
   }
 
   Expected<void> run(const ScheduleFactory& factory, const ScheduleCost& cost) {
     const auto largest = std::max_element(m_.operations.begin(), m_.operations.end(),
                                           [](const Operation& a, const Operation& b) { return a.size < b.size; });
     out().size = largest->size;
+    if (options_.so_far) options_.so_far(m_);
     auto schedule = factory(largest->size, cost.algorithm);
     if (!schedule) return tl::unexpected(schedule.error());
     if (auto found = find(*schedule, cost); !found) return found;

@@ -11,7 +11,7 @@ namespace {
 // Components whose bottleneck is within this share of the longest compete for the end of the step.
 constexpr double kTied = 0.95;
 // Ratios of components with less than this share of the longest say little of it.
-constexpr double kComparable = 0.5;
+constexpr double kComparable = 0.75;
 
 // One component as seen at last: relative to the fluid time of the step.
 struct Look {
@@ -67,15 +67,21 @@ struct Spread {
 };
 
 Spread spread_of(const Verification& v) {
-  std::vector<double> changes, ratios;
+  std::vector<double> changes, ratios, comparable;
   for (const VerifiedComponent& c : v.components) {
     if (c.packet_seconds <= 0) continue;
-    ratios.push_back(std::log(c.grown_packet_seconds > 0 ? c.grown_ratio() : c.ratio()));
-    if (!c.random && c.grown_packet_seconds > 0) changes.push_back(std::log(c.grown_ratio() / c.ratio()));
+    const Look look = look_at(c, v.step_seconds);
+    ratios.push_back(std::log(look.ratio));
+    if (c.random) continue;
+    if (look.fluid >= kComparable) comparable.push_back(std::log(look.ratio));
+    if (c.grown_packet_seconds > 0) changes.push_back(std::log(c.grown_ratio() / c.ratio()));
   }
-  if (changes.size() >= 2)
-    return {std::sqrt(square_mean(changes, 0) / 2 / static_cast<double>(changes.size())), changes.size()};
-  return {deviation(ratios), ratios.empty() ? 0 : ratios.size() - 1};
+  if (changes.size() < 2) {
+    const std::vector<double>& of = comparable.size() < 2 ? ratios : comparable;
+    return {deviation(of), of.size() < 2 ? 0 : of.size() - 1};
+  }
+  const double change = std::sqrt(square_mean(changes, 0) / 2 / static_cast<double>(changes.size()));
+  return {std::max(change, deviation(comparable)), changes.size()};
 }
 
 }  // namespace

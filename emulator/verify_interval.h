@@ -12,9 +12,11 @@ struct RatioInterval {
 
 // The step ends with the last of its bottlenecks, so what packets need for it is near the longest packet time P of the
 // components, each taken as grown where it was. Around that:
-//   s   one look at a bottleneck against another: root mean square of the change (log) of the contended components when
-//       grown, over sqrt 2; where fewer than two were grown, the spread of all ratios; at least kLeastSpread
-//   t   Student's two-sided 95 % for that many looks
+//   s   the larger of: one look at a bottleneck against another, that is the root mean square of the change (log) of
+//       the contended components when grown, over sqrt 2; and the spread of the contended ratios (log) of components
+//       not much shorter than the step. Where fewer than two were grown, the second alone, or the spread of all ratios.
+//       At least kLeastSpread
+//   t   Student's two-sided 95 % for that many changes
 //   u   longest of the bottlenecks not played, times the largest ratio seen
 //   r   spread of the ratios of the components within 5 % of the longest drain, for the n - k others that were not
 //       played: z(n) - z(k) deviations, z(n) the normal quantile of n / (n + 1)

@@ -18,8 +18,7 @@ struct Unfit {
 
 // Converts only what loses nothing: a count is a whole number within Value's range, a quantity any number.
 template <typename Value>
-Value member(const Json& j, const char* key) {
-  const Json& v = j.at(key);
+Value value_of(const Json& v, const char* key) {
   if constexpr (std::is_integral_v<Value>) {
     const bool fits = v.is_number_unsigned() ? std::in_range<Value>(v.get<std::uint64_t>())
                                              : v.is_number_integer() && std::in_range<Value>(v.get<std::int64_t>());
@@ -28,6 +27,11 @@ Value member(const Json& j, const char* key) {
     if (!v.is_number()) throw Unfit{key, v.dump()};
   }
   return v.get<Value>();
+}
+
+template <typename Value>
+Value member(const Json& j, const char* key) {
+  return value_of<Value>(j.at(key), key);
 }
 
 }  // namespace weft::measurement_json

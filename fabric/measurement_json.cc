@@ -13,6 +13,7 @@ using Json = nlohmann::ordered_json;
 
 using measurement_json::member;
 using measurement_json::Unfit;
+using measurement_json::value_of;
 
 constexpr std::size_t kMaxMeasurementText = 64U << 20;
 constexpr std::string_view kSchema = "weft-measurement-1";
@@ -131,7 +132,7 @@ Verification verification_from(const Json& j) {
   v.high = Duration{member<std::int64_t>(j, "high_ps")};
   v.step_seconds = member<double>(j, "step_seconds");
   v.longest_seconds = member<double>(j, "longest_seconds");
-  for (const Json& n : j.at("unplayed")) v.unplayed.push_back(n);
+  for (const Json& n : j.at("unplayed")) v.unplayed.push_back(value_of<std::uint64_t>(n, "unplayed"));
   for (const Json& c : j.at("components")) v.components.push_back(component_from(c));
   v.notes = j.at("notes");
   return v;

@@ -30,7 +30,7 @@ if(Python3_FOUND)
            failures_in_force timed_failures links_by_name unknown_link_gets_the_nearest_name cabling_plan_has_a_line_a_cable
            drawings_can_be_read several_results_at_once check_of_the_design check_of_the_floor
            documentation_lists_every_option)
-  weft_cli(interruption Interruption heavy signal_ends_a_long_run_within_two_seconds finished_sizes_are_printed
+  weft_cli(interruption Interruption heavy signal_ends_a_long_run_within_two_seconds finished_sizes_are_printed what_is_verified_is_printed
            half_a_cabling_plan_is_removed want_of_memory_is_said_so threads_that_do_not_fit_are_said_so)
   weft_cli(packet Packet heavy table_and_notes same_bytes_with_any_threads packet_is_never_faster_than_the_ideal_fluid
            steps_are_cut_and_said_so interrupted_run_says_how_far_it_came no_worker_outlives_an_interrupt

@@ -14,18 +14,19 @@ constexpr double kMostTaken = 0.999;
 // Spray: of more next hops than this, every k-th is carved, k times as fast.
 constexpr std::uint32_t kMostNextHops = 32;
 
+// Merged flows are one variable at the rate of one path that takes as much of each link as all of them.
 MaxMinArrays arrays_of(const CarveOut& carve) {
   MaxMinArrays arrays;
   arrays.capacity = carve.capacity;
-  const bool weighted =
-      std::any_of(carve.flows.begin(), carve.flows.end(), [](const CarvedFlow& f) { return !f.weights.empty(); });
   for (const CarvedFlow& flow : carve.flows) {
     arrays.resources.insert(arrays.resources.end(), flow.resources.begin(), flow.resources.end());
-    if (weighted && flow.weights.empty()) arrays.weights.resize(arrays.resources.size(), 1.0);
-    arrays.weights.insert(arrays.weights.end(), flow.weights.begin(), flow.weights.end());
+    for (std::size_t i = 0; i < flow.resources.size(); ++i)
+      arrays.weights.push_back(flow.paths * (flow.weights.empty() ? 1.0 : flow.weights[i]));
     arrays.end_variable();
-    arrays.bound.push_back(flow.limit > 0 ? flow.limit : kUnbounded);
+    arrays.bound.push_back(flow.limit > 0 ? flow.limit / flow.paths : kUnbounded);
   }
+  const bool plain = std::all_of(arrays.weights.begin(), arrays.weights.end(), [](double w) { return w == 1; });
+  if (plain) arrays.weights.clear();
   return arrays;
 }
 
@@ -41,7 +42,6 @@ class Carver::Builder {
 
   // Appends the path as one flow, or one for each pair of ports that shares a sprayed connection.
   void add(const RoutedPath& path, bool foreground, double times) {
-    const std::size_t first = out_.flows.size();
     std::size_t begin = 0;
     const std::uint32_t pairs = split_count(path);
     for (std::uint32_t pair = 0; pair < pairs; ++pair) {
@@ -64,19 +64,16 @@ class Carver::Builder {
       begin = end;
     }
     (foreground ? out_.foreground_paths : out_.background_paths) += 1;
-    static_cast<void>(first);
   }
 
-  // One more path over the same links of the foreground. False where its own links have no room.
-  bool merge(CarvedFlow& into, const RoutedPath& path, double room) {
-    if (into.rate + path.rate > room) return false;
+  // One more path over the same links of the foreground.
+  void merge(CarvedFlow& into, const RoutedPath& path) {
     into.rate += path.rate;
     into.limit = into.rate;
     into.bits += path.bits;
     into.finish = std::max(into.finish, path.finish);
     ++into.paths;
     ++out_.background_paths;
-    return true;
   }
 
   // Takes `rate` of the resource's capacity for good.
@@ -180,29 +177,38 @@ CarveOut Carver::carve(std::uint32_t resource, std::span<const RoutedPath> foreg
   for (const RoutedPath& path : foreground) shared.insert(path.resources.begin(), path.resources.end());
   const std::size_t room = most_flows_ - std::min<std::size_t>(most_flows_, foreground.size());
   const bool merging = others.size() > room;
-  std::map<std::vector<std::uint32_t>, std::size_t> open;  // links of the foreground -> flow that others may join
+  std::map<std::vector<std::uint32_t>, std::size_t> open;    // links of the foreground -> flow that others may join
+  std::unordered_map<std::uint32_t, double> used;            // by resource elsewhere: payload bits/s played on it
+  std::unordered_map<std::size_t, const RoutedPath*> first;  // by flow: the path that it takes
+  const auto fits = [&](const RoutedPath& way, double rate) {
+    return std::all_of(way.resources.begin(), way.resources.end(),
+                       [&](std::uint32_t r) { return shared.contains(r) || used[r] + rate <= step_.capacity()[r]; });
+  };
+  const auto use = [&](const RoutedPath& way, double rate) {
+    for (const std::uint32_t r : way.resources) used[r] += rate;
+  };
   std::size_t played = 0;
   for (const RoutedPath& path : others) {
-    std::vector<std::uint32_t> key;
-    double own = kUnbounded;  // what its links elsewhere can carry
-    for (const std::uint32_t r : path.resources) {
-      if (shared.contains(r))
-        key.push_back(r);
-      else
-        own = std::min(own, step_.capacity()[r]);
-    }
-    if (merging) {
-      const auto at = open.find(key);
-      if (at != open.end() && builder.merge(builder.out().flows[at->second], path, own)) continue;
-    }
-    if (played == room) {
-      for (const std::uint32_t r : key) builder.take(r, path.rate);
-      builder.out().background_paths += 1;
+    if (!merging) {
+      builder.add(path, false, 1);
       continue;
     }
-    ++played;
-    builder.add(path, false, 1);
-    if (merging) open[key] = builder.out().flows.size() - 1;
+    std::vector<std::uint32_t> key;
+    for (const std::uint32_t r : path.resources)
+      if (shared.contains(r)) key.push_back(r);
+    if (const auto at = open.find(key); at != open.end() && fits(*first[at->second], path.rate)) {
+      use(*first[at->second], path.rate);
+      builder.merge(builder.out().flows[at->second], path);
+    } else if (played < room && fits(path, path.rate)) {
+      use(path, path.rate);
+      ++played;
+      builder.add(path, false, 1);
+      open[key] = builder.out().flows.size() - 1;
+      first[open[key]] = &path;
+    } else {
+      for (const std::uint32_t r : key) builder.take(r, path.rate);
+      builder.out().background_paths += 1;
+    }
   }
   return builder.finish();
 }
@@ -224,14 +230,16 @@ CarveOut Carver::carve_sample(std::uint32_t resource, std::span<const RoutedPath
 
 std::vector<double> fluid_rates(const CarveOut& carve) {
   const MaxMinArrays arrays = arrays_of(carve);
-  return MaxMinSolver().solve(arrays.view());
+  std::vector<double> rates = MaxMinSolver().solve(arrays.view());
+  for (std::size_t i = 0; i < rates.size(); ++i) rates[i] *= carve.flows[i].paths;
+  return rates;
 }
 
 Expected<std::vector<double>> solve_fluid(const CarveOut& carve, double scale) {
   const MaxMinArrays arrays = arrays_of(carve);
   std::vector<double> sizes;
   sizes.reserve(carve.flows.size());
-  for (const CarvedFlow& flow : carve.flows) sizes.push_back(flow.bits * scale);
+  for (const CarvedFlow& flow : carve.flows) sizes.push_back(flow.bits * scale / flow.paths);
   auto done = complete(arrays.view(), sizes);
   if (!done) return tl::unexpected(done.error());
   return std::move(done->finish);

@@ -35,7 +35,10 @@ struct alignas(64) Frame {
   std::uint32_t entropy = 0;              // data under spray: picks the path
   std::uint32_t telemetry = kNone;        // HPCC: index of its IntRecord
   std::uint16_t packets = 0, marked = 0;  // ACK: data packets it answers, and how many of them carried CE
-  std::uint32_t received = 0;             // ACK under reordering: distinct packets received so far
+  union {
+    std::uint32_t onward = kNone;  // data: the link behind the one it is on, where that is known: only a hint
+    std::uint32_t received;        // ACK under reordering: distinct packets received so far
+  };
 };
 static_assert(sizeof(Frame) == 64);
 

@@ -4,8 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <utility>
-#include <vector>
 
 #include "emulator/packet/port.h"
 
@@ -18,10 +16,10 @@ struct Injector {
   std::array<Ring, kPriorities> ring;
   std::uint8_t nonempty = 0;  // priorities with a QP in the ring
   std::uint32_t link = kNone;
-  std::vector<std::pair<Ps, std::uint32_t>> paced;  // min-heap: QPs whose pacing lets them send later
-  Ps bus_free_at = 0;                               // PCIe, reading
-  Ps drain_at = 0;                                  // PCIe, writing: when all that was received is in memory
-  Ps last_cnp = -1;                                 // CNP limit by port
+  std::uint32_t paced = kNone;  // root of a pairing heap by Qp::next_send: QPs whose pacing lets them send later
+  Ps bus_free_at = 0;           // PCIe, reading
+  Ps drain_at = 0;              // PCIe, writing: when all that was received is in memory
+  Ps last_cnp = -1;             // CNP limit by port
 };
 
 }  // namespace weft::packet

@@ -99,6 +99,7 @@ struct QpRequest {
   std::optional<Rate> rate_limit;       // of the payload, on top of congestion control
   bool send = false;                    // SEND instead of WRITE: needs posted receives
   std::uint8_t priority = 255;          // 255: the spec's data_priority
+  std::uint16_t spray_paths = 0;        // of this QP, in place of the spec's routing.spray_paths; 0: those
   std::uint32_t tag = 0;
 };
 
@@ -165,6 +166,7 @@ class Network {
   [[nodiscard]] std::span<const std::uint32_t> path(const Qp& q) const { return route(q.path, q.hops); }
   [[nodiscard]] std::span<const std::uint32_t> back_path(const Qp& q) const { return route(q.back_path, q.back_hops); }
   [[nodiscard]] std::uint32_t live_frames() const { return frames_.live(); }
+  [[nodiscard]] std::uint32_t most_frames() const { return frames_.high_water(); }  // at the fullest moment so far
   [[nodiscard]] std::uint32_t live_qps() const { return qps_.live(); }
   [[nodiscard]] std::uint32_t payload_of(const Qp& q, std::uint32_t psn) const;
   // Where a packet that is not acknowledged yet stands among the messages.
@@ -221,7 +223,19 @@ class Network {
     const double least = (q.flags & kQpRateLimited) != 0 ? rate_limits_.at(qps_.index_of(q)) : 0.0;
     return std::max(q.control.ps_per_byte(), least);
   }
+  // Null where packets arrive in order or not at all.
+  [[nodiscard]] Reorder* reorder_of(const Qp& q) const {
+    return (q.flags & kQpReorder) != 0 ? reorders_[qps_.index_of(q)].get() : nullptr;
+  }
+  [[nodiscard]] std::uint32_t sacked_of(const Qp& q) const {
+    const Reorder* reorder = reorder_of(q);
+    return reorder == nullptr ? 0 : reorder->sacked;
+  }
   [[nodiscard]] std::uint32_t headers_of(const Qp& q) const { return (q.flags & kQpScaleUp) != 0 ? 0 : header_bytes_; }
+  // The link behind link `hop` of the path, for Frame::onward.
+  [[nodiscard]] std::uint32_t onward_of(const Qp& q, std::uint32_t hop) const {
+    return (q.flags & kQpPerPacket) == 0 && hop + 1 < q.hops ? path(q)[hop + 1] : kNone;
+  }
   [[nodiscard]] Port& sending_port(const Qp& q) { return ports_[path(q)[0]]; }
   [[nodiscard]] const CongestionParams& params_of(const Qp& q) const {
     return (q.flags & kQpScaleUp) != 0 ? scale_up_control_ : network_control_;
@@ -247,6 +261,7 @@ class Network {
     return p.is(kWatched) || (p.at_switch != kNone && switches_[p.at_switch].pausing != 0);
   }
   void send(Port& p, std::uint32_t frame, Ps start);
+  void read_ahead(const Port& p, bool near) const;
   void put_on_wire(Port& p, std::uint32_t frame);
   void leave(Port& p, std::uint32_t frame);
   [[nodiscard]] std::uint32_t pick_queue(Port& p, std::uint8_t available);
@@ -298,6 +313,8 @@ class Network {
   // nic.cc: the sender
   [[nodiscard]] Ps next_pull(const Injector& inj, const Port& p) const;
   void collect_paced(Injector& inj, Ps until);
+  [[nodiscard]] std::uint32_t join_paced(std::uint32_t a, std::uint32_t b);
+  [[nodiscard]] std::uint32_t join_children(std::uint32_t first);
   [[nodiscard]] int highest_ready(const Injector& inj, const Port& p, Ps start) const;
   void push_ring(Injector& inj, std::uint32_t qp);
   [[nodiscard]] bool may_send(const Qp& q) const;
@@ -307,7 +324,7 @@ class Network {
   std::uint32_t pull(Injector& inj, Port& p, Ps start, std::uint8_t priority);
   std::uint32_t make_data(Qp& q, std::uint32_t index, Ps start);
   [[nodiscard]] std::uint32_t take_psn(Qp& q);
-  [[nodiscard]] std::uint32_t next_entropy(Qp& q) const;
+  [[nodiscard]] std::uint32_t next_entropy(const Qp& q, Reorder& reorder) const;
   void take_answer(Frame& f, Ps now);
   void take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now);
   void end_rnr_wait(Qp* q);
@@ -371,9 +388,8 @@ class Network {
   std::vector<std::uint32_t> switch_ports_;  // links out of each switch
   std::uint32_t first_spine_ = 0, first_core_ = 0, first_scale_up_ = 0;
   std::vector<std::uint32_t> long_paths_;
-  std::vector<std::array<IntHop, kMaxIntHops>> last_hops_;  // HPCC, by QP
-  std::vector<Reorder> reorders_;
-  std::vector<std::uint32_t> free_reorders_;
+  std::vector<std::array<IntHop, kMaxIntHops>> last_hops_;                // HPCC, by QP
+  std::vector<std::unique_ptr<Reorder>> reorders_;                        // by QP
   std::vector<std::uint16_t> placed_;                                     // adaptive by flow: flows on each link
   std::unordered_map<std::uint32_t, std::deque<MessageRun>> later_runs_;  // by QP: behind Qp::run, in order
   std::vector<Flowlet> flowlets_;                                         // by QP and hop

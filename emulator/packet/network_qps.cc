@@ -144,6 +144,7 @@ Expected<void> Network::route_qp(Qp& q, const QpRequest& request) {
   }
   const bool overtaken = unordered_ && (q.flags & kQpPerPacket) != 0;
   if (overtaken || spec_.transport.recovery == LossRecovery::kSelectiveRepeat) take_reorder(q);
+  if (overtaken) reorders_[qps_.index_of(q)]->paths = request.spray_paths;
   return {};
 }
 
@@ -172,21 +173,16 @@ Expected<std::uint32_t> Network::create_qp(const QpRequest& request) {
 }
 
 void Network::take_reorder(Qp& q) {
-  if (free_reorders_.empty()) {
-    q.reorder = static_cast<std::uint32_t>(reorders_.size());
-    reorders_.emplace_back();
-    return;
-  }
-  q.reorder = free_reorders_.back();
-  free_reorders_.pop_back();
-  reorders_[q.reorder] = Reorder{};
+  const std::uint32_t index = qps_.index_of(q);
+  if (reorders_.size() <= index) reorders_.resize(index + 1);
+  reorders_[index] = std::make_unique<Reorder>();
+  q.flags |= kQpReorder;
 }
 
 void Network::destroy_qp(std::uint32_t index) {
   Qp& q = qps_[index];
-  q.flags = static_cast<std::uint16_t>((q.flags & ~(kQpInUse | kQpMixed)) | kQpFailed);
-  if (q.reorder != kNone) free_reorders_.push_back(q.reorder);
-  q.reorder = kNone;
+  if ((q.flags & kQpReorder) != 0) reorders_[index].reset();
+  q.flags = static_cast<std::uint16_t>((q.flags & ~(kQpInUse | kQpMixed | kQpReorder)) | kQpFailed);
   later_runs_.erase(index);
   rate_limits_.erase(index);
   posted_receives_.erase(index);
@@ -197,7 +193,7 @@ void Network::destroy_qp(std::uint32_t index) {
 // A destroyed QP's place is free when nothing names it any more: no frame, no ring, no timer.
 void Network::give_back(std::uint32_t index) {
   const Qp& q = qps_[index];
-  const bool named = q.frames != 0 || q.waiting != Waiting::kNo || (q.flags & kQpTimer) != 0;
+  const bool named = q.frames != 0 || (q.flags & (kQpInRing | kQpInHeap | kQpTimer)) != 0;
   if ((q.flags & kQpInUse) == 0 && !named) qps_.give(index);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "emulator/packet/network.h"
 #include "topologies/hash.h"
@@ -11,20 +12,49 @@
 namespace weft::packet {
 
 Ps Network::next_pull(const Injector& inj, const Port& p) const {
-  Ps next = inj.paced.empty() ? kNever : inj.paced.front().first;
+  Ps next = inj.paced == kNone ? kNever : qps_[inj.paced].next_send;
   for (std::uint32_t ready = inj.nonempty & static_cast<std::uint8_t>(~p.paused); ready != 0; ready &= ready - 1)
     next = std::min(next, qps_[inj.ring[static_cast<std::size_t>(std::countr_zero(ready))].head].next_send);
   return next == kNever ? kNever : std::max({next, p.free_at, inj.bus_free_at});
 }
 
 void Network::collect_paced(Injector& inj, Ps until) {
-  while (!inj.paced.empty() && inj.paced.front().first <= until) {
-    const auto [at, qp] = inj.paced.front();
-    std::pop_heap(inj.paced.begin(), inj.paced.end(), std::greater<>{});
-    inj.paced.pop_back();
-    qps_[qp].next_send = std::min(qps_[qp].next_send, at);  // only a look: pull() knows better
-    push_ring(inj, qp);
+  while (inj.paced != kNone && qps_[inj.paced].next_send <= until) {
+    const std::uint32_t first = inj.paced;
+    inj.paced = join_children(qps_[first].first_child);
+    qps_[first].flags &= static_cast<std::uint16_t>(~kQpInHeap);
+    push_ring(inj, first);  // only a look: pull() knows better
   }
+}
+
+// Pairing heap (Fredman, Sedgewick, Sleator, Tarjan, 1986). Roots of two heaps to that of one; at the same time the
+// lower index goes first.
+std::uint32_t Network::join_paced(std::uint32_t a, std::uint32_t b) {
+  if (a == kNone) return b;
+  if (b == kNone) return a;
+  const auto key = [&](std::uint32_t qp) { return std::pair(qps_[qp].next_send, qp); };
+  if (key(b) < key(a)) std::swap(a, b);
+  qps_[b].next_ready = std::exchange(qps_[a].first_child, b);
+  return a;
+}
+
+// The children of a root that is gone: joined in pairs, then the pairs from the last to the first.
+std::uint32_t Network::join_children(std::uint32_t first) {
+  std::uint32_t pairs = kNone;
+  while (first != kNone) {
+    const std::uint32_t second = qps_[first].next_ready;
+    const std::uint32_t rest = second == kNone ? kNone : qps_[second].next_ready;
+    const std::uint32_t pair = join_paced(first, second);
+    qps_[pair].next_ready = std::exchange(pairs, pair);
+    first = rest;
+  }
+  std::uint32_t root = kNone;
+  while (pairs != kNone) {
+    const std::uint32_t next = qps_[pairs].next_ready;
+    root = join_paced(root, pairs);
+    pairs = next;
+  }
+  return root;
 }
 
 int Network::highest_ready(const Injector& inj, const Port& p, Ps start) const {
@@ -39,7 +69,7 @@ int Network::highest_ready(const Injector& inj, const Port& p, Ps start) const {
 void Network::push_ring(Injector& inj, std::uint32_t index) {
   Qp& q = qps_[index];
   Injector::Ring& ring = inj.ring[q.priority];
-  q.waiting = Waiting::kInRing;
+  q.flags |= kQpInRing;
   q.next_ready = kNone;
   if (ring.tail == kNone)
     ring.head = index;
@@ -53,19 +83,19 @@ void Network::push_ring(Injector& inj, std::uint32_t index) {
 // would wait for each other.
 bool Network::may_send(const Qp& q) const {
   if ((q.flags & (kQpFailed | kQpRnrWait)) != 0) return false;
-  if (q.reorder != kNone && !reorders_[q.reorder].resend.empty()) return true;
+  if (const Reorder* reorder = reorder_of(q); reorder != nullptr && !reorder->resend.empty()) return true;
   return q.next_psn != q.end_psn && (q.asked <= q.first_unacked || fits_window(q));
 }
 
 bool Network::fits_window(const Qp& q) const {
-  const std::uint32_t beyond = q.next_psn - q.first_unacked;
-  const std::uint64_t in_flight = beyond > q.sacked ? std::uint64_t{beyond - q.sacked} * mtu_ : 0;
+  const std::uint32_t beyond = q.next_psn - q.first_unacked, sacked = sacked_of(q);
+  const std::uint64_t in_flight = beyond > sacked ? std::uint64_t{beyond - sacked} * mtu_ : 0;
   return in_flight == 0 || in_flight + mtu_ <= q.control.window();
 }
 
 // Puts a QP that may send where it waits for its turn or for its pacing.
 void Network::make_ready(Qp& q, std::uint32_t index, Ps from) {
-  if (q.waiting != Waiting::kNo || !may_send(q)) return;
+  if ((q.flags & (kQpInRing | kQpInHeap)) != 0 || !may_send(q)) return;
   Injector& inj = injectors_[sending_port(q).injector];
   q.next_send = std::max(q.next_send, from);
   if (q.next_send <= std::max(from, ports_[inj.link].free_at)) {
@@ -73,10 +103,10 @@ void Network::make_ready(Qp& q, std::uint32_t index, Ps from) {
     return;
   }
   // A slow QP is looked at again in between: its rate may have risen.
-  const Ps look = std::min(q.next_send, from + spec_.transport.dcqcn.rpg_time_reset.picoseconds);
-  q.waiting = Waiting::kInHeap;
-  inj.paced.emplace_back(look, index);
-  std::push_heap(inj.paced.begin(), inj.paced.end(), std::greater<>{});
+  q.next_send = std::min(q.next_send, from + spec_.transport.dcqcn.rpg_time_reset.picoseconds);
+  q.flags |= kQpInHeap;
+  q.next_ready = q.first_child = kNone;
+  inj.paced = join_paced(inj.paced, index);
 }
 
 void Network::kick(Qp& q, std::uint32_t index, Ps now) {
@@ -150,7 +180,7 @@ std::uint32_t Network::pull(Injector& inj, Port& p, Ps start, std::uint8_t prior
     ring.tail = kNone;
     inj.nonempty &= static_cast<std::uint8_t>(~(1U << priority));
   }
-  q.waiting = Waiting::kNo;
+  q.flags &= static_cast<std::uint16_t>(~kQpInRing);
   if (!may_send(q)) {
     give_back(index);
     return kNone;
@@ -195,6 +225,7 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
   f.wire = static_cast<std::uint16_t>(f.payload + headers_of(q));
   f.priority = q.priority;
   f.sent = start;
+  f.onward = onward_of(q, 0);
   if (run_of(q, f.psn).end_of_message(f.psn) == f.psn + 1) f.flags |= kLastOfMessage;
   if (f.psn < q.highest_sent) {
     f.flags |= kRetransmitted;
@@ -208,7 +239,8 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
     f.flags |= kAckRequest;
     q.asked = q.next_psn;
   }
-  if ((q.flags & kQpPerPacket) != 0) f.entropy = next_entropy(q);
+  if (Reorder* reorder = reorder_of(q); reorder != nullptr && (q.flags & kQpPerPacket) != 0)
+    f.entropy = next_entropy(q, *reorder);
   if ((q.flags & kQpScaleUp) == 0 && spec_.transport.congestion_control == CongestionControlKind::kHpcc) {
     f.telemetry = telemetry_.take();
     telemetry_[f.telemetry].hops = 0;
@@ -221,20 +253,19 @@ std::uint32_t Network::make_data(Qp& q, std::uint32_t index, Ps start) {
 
 // Over P paths a QP goes round and round from a place of its own (as public models of spraying NICs do: every path gets
 // its share of every window); else each packet has a draw of its own.
-std::uint32_t Network::next_entropy(Qp& q) const {
-  ++q.draws;
-  const std::uint32_t paths = spec_.routing.spray_paths;
-  if (paths != 0) return static_cast<std::uint32_t>((q.draws + (q.digest >> 32U)) % paths);
-  return static_cast<std::uint32_t>(mix64(q.digest + kGolden * q.draws) >> 32U);
+std::uint32_t Network::next_entropy(const Qp& q, Reorder& reorder) const {
+  ++reorder.draws;
+  const std::uint32_t paths = reorder.paths != 0 ? reorder.paths : spec_.routing.spray_paths;
+  if (paths != 0) return static_cast<std::uint32_t>((reorder.draws + (q.digest >> 32U)) % paths);
+  return static_cast<std::uint32_t>(mix64(q.digest + kGolden * reorder.draws) >> 32U);
 }
 
 // The PSN to send now: what is to be repeated first.
 std::uint32_t Network::take_psn(Qp& q) {
-  if (q.reorder != kNone) {
-    Reorder& r = reorders_[q.reorder];
-    while (!r.resend.empty()) {
-      const std::uint32_t psn = r.resend.front();
-      r.resend.pop_front();
+  if (Reorder* reorder = reorder_of(q)) {
+    while (!reorder->resend.empty()) {
+      const std::uint32_t psn = reorder->resend.front();
+      reorder->resend.pop_front();
       if (psn >= q.first_unacked) return psn;
     }
   }
@@ -251,7 +282,8 @@ void Network::acknowledge(Qp& q, std::uint32_t index, const Frame& f, Ps now) {
     q.last_progress = now;
     q.retries = 0;
   }
-  if (q.reorder != kNone && f.psn == q.first_unacked) q.sacked = f.received - f.psn;
+  if (Reorder* reorder = reorder_of(q); reorder != nullptr && f.psn == q.first_unacked)
+    reorder->sacked = f.received - f.psn;
   AckEvent ack;
   ack.now = now;
   ack.rtt = now - f.sent;
@@ -297,7 +329,7 @@ void Network::take_answer(Frame& f, Ps now) {
     case FrameKind::kAck:
       ++counters_.acks;
       acknowledge(q, index, f, now);
-      if (q.reorder != kNone) reorders_[q.reorder].trim_to(q.first_unacked);
+      if (Reorder* reorder = reorder_of(q)) reorder->trim_to(q.first_unacked);
       break;
     case FrameKind::kNak:
       ++counters_.naks;
@@ -330,15 +362,17 @@ void Network::end_rnr_wait(Qp* q) {
 
 void Network::take_nak(Qp& q, std::uint32_t index, Frame& f, Ps now) {
   acknowledge(q, index, f, now);
-  if (q.reorder != kNone) {
-    reorders_[q.reorder].note_missing(f, q.first_unacked);
+  Reorder* reorder = reorder_of(q);
+  if (reorder != nullptr) {
+    reorder->note_missing(f, q.first_unacked);
   } else if (f.psn >= q.first_unacked) {
     q.next_psn = q.asked = q.first_unacked;  // go-back-N
   }
-  const std::uint32_t lost = q.reorder != kNone ? static_cast<std::uint32_t>(reorders_[q.reorder].resend.size())
-                                                : q.highest_sent - q.first_unacked;
+  const std::uint32_t lost =
+      reorder != nullptr ? static_cast<std::uint32_t>(reorder->resend.size()) : q.highest_sent - q.first_unacked;
   const std::uint32_t beyond = q.next_psn - q.first_unacked;
-  const std::uint64_t in_flight = beyond > q.sacked + lost ? std::uint64_t{beyond - q.sacked - lost} * mtu_ : 0;
+  const std::uint32_t gone = sacked_of(q) + lost;
+  const std::uint64_t in_flight = beyond > gone ? std::uint64_t{beyond - gone} * mtu_ : 0;
   q.control.on_loss(params_of(q), {now, false, lost * mtu_, in_flight});
   q.last_progress = now;
 }

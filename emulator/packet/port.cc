@@ -2,9 +2,11 @@
 #include "emulator/packet/port.h"
 
 #include <ns3/nstime.h>
+#include <ns3/simulator.h>
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 
 #include "emulator/packet/network.h"
 #include "topologies/hash.h"
@@ -12,6 +14,44 @@
 namespace weft::packet {
 
 void Port::Notify() { network->on_port(*this); }
+
+void Port::read_ahead(Distance distance) const {
+  if (wire_head != kNone) network->read_ahead(*this, distance == Distance::kNear);
+}
+
+namespace {
+
+// The lines of the object's first `size` bytes.
+template <typename T>
+void fetch(const T& object, std::size_t size = sizeof(T)) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(&object);
+  for (std::size_t line = 0; line < size; line += 64) __builtin_prefetch(bytes + line, 1);
+  if (alignof(T) < 64) __builtin_prefetch(bytes + size - 1, 1);
+}
+
+}  // namespace
+
+// For the frame that is about to arrive, and the one that may leave then.
+void Network::read_ahead(const Port& p, bool near) const {
+  asm volatile("");  // for g++ 12 a function that only prefetches has no effect, and is left out
+  const Frame& arriving = frames_[p.wire_head];
+  const std::uint32_t leaving =
+      p.nonempty == 0 ? kNone : lane(p, static_cast<std::uint32_t>(std::bit_width(p.nonempty) - 1)).queue.head;
+  if (!near) {
+    fetch(arriving);
+    if (p.onward != kNone) fetch(ports_[p.onward]);
+    if (leaving != kNone) fetch(frames_[leaving]);
+    if (p.injector != kNone) fetch(injectors_[p.injector]);
+    return;
+  }
+  if (arriving.next != kNone) fetch(frames_[arriving.next]);
+  const bool at_its_end = p.to_switch == kNone;  // else only the path is of interest
+  fetch(qps_[arriving.qp], at_its_end ? sizeof(Qp) : offsetof(Qp, back_path));
+  if (leaving != kNone && frames_[leaving].in_link != kNone) fetch(ports_[frames_[leaving].in_link]);
+  if (p.injector == kNone) return;
+  const Injector& inj = injectors_[p.injector];
+  if (inj.nonempty != 0) fetch(qps_[inj.ring[static_cast<std::size_t>(std::bit_width(inj.nonempty) - 1)].head]);
+}
 
 void Network::schedule(Port& p, Ps at) {
   p.event_at = at;
@@ -28,7 +68,10 @@ void Network::on_port(Port& p) {
   if (p.wire_head != kNone && frames_[p.wire_head].at <= t) {
     arrived = p.wire_head;
     p.wire_head = frames_[arrived].next;
-    if (p.wire_head == kNone) p.wire_tail = kNone;
+    if (p.wire_head == kNone)
+      p.wire_tail = kNone;
+    else
+      p.onward = frames_[p.wire_head].onward;
   }
   advance_and_schedule(p, t);
   if (arrived != kNone) deliver(p, arrived, t);
@@ -108,11 +151,14 @@ void Network::send(Port& p, std::uint32_t index, Ps start) {
 }
 
 void Network::put_on_wire(Port& p, std::uint32_t index) {
-  frames_[index].next = kNone;
-  if (p.wire_tail == kNone)
+  Frame& f = frames_[index];
+  f.next = kNone;
+  if (p.wire_tail == kNone) {
     p.wire_head = index;
-  else
+    p.onward = f.onward;
+  } else {
     frames_[p.wire_tail].next = index;
+  }
   p.wire_tail = index;
 }
 

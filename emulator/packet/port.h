@@ -1,13 +1,12 @@
 // The sending side of a directed link, and the counters of its receiving side.
 #pragma once
 
-#include <ns3/event-impl.h>
-
 #include <array>
 #include <cstdint>
 
 #include "emulator/packet/arena.h"
 #include "emulator/packet/congestion/signals.h"
+#include "emulator/packet/read_ahead.h"
 #include "fabric/priorities.h"
 #include "fabric/units.h"
 
@@ -45,7 +44,7 @@ inline constexpr std::uint8_t kCrossing = 128;  // leads to another process's pa
 // the moment when it can next start one.
 //
 // The event is the port itself, which saves an allocation and a cache line: ns-3's reference count never reaches 0.
-struct alignas(64) Port final : ns3::EventImpl {
+struct alignas(64) Port final : ReadAheadEvent {
   Network* network = nullptr;
   Ps free_at = 0;  // when the last frame's tail leaves
   Ps event_at = kNever;
@@ -57,6 +56,7 @@ struct alignas(64) Port final : ns3::EventImpl {
   std::uint8_t flags = 0;
   std::uint8_t pausing = 0;  // receiving side: priorities for which this link's sender is told to pause
 
+  std::uint32_t onward = kNone;     // Frame::onward of the frame at the head of the wire
   std::uint32_t at_switch = kNone;  // that it leaves from; kNone: a NIC or GPU
   std::uint32_t to_switch = kNone;  // that it leads to
   std::uint32_t injector = kNone;   // of the QPs that send here
@@ -68,6 +68,8 @@ struct alignas(64) Port final : ns3::EventImpl {
 
   [[nodiscard]] Ps serialization(std::uint32_t bytes) const { return static_cast<Ps>((bytes * ps_fixed) >> 20U); }
   [[nodiscard]] bool is(std::uint8_t flag) const { return (flags & flag) != 0; }
+
+  void read_ahead(Distance distance) const override;
 
  protected:
   void Notify() override;

@@ -46,47 +46,40 @@ inline constexpr std::uint16_t kQpPerPacket = 256;  // switches choose for each 
 inline constexpr std::uint16_t kQpDirectAck = 512;  // ends in a switch (in-network reduction): acknowledged out of band
 inline constexpr std::uint16_t kQpExplicit = 1024;  // its path was given, and stays
 inline constexpr std::uint16_t kQpTimer = 2048;     // its retransmit timer runs
-inline constexpr std::uint16_t kQpRateLimited = 4096;  // by Network::rate_limits_
-
-enum class Waiting : std::uint8_t { kNo, kInRing, kInHeap };
+inline constexpr std::uint16_t kQpRateLimited = 4096;                // by Network::rate_limits_
+inline constexpr std::uint16_t kQpReorder = 32768;                   // has a Reorder
+inline constexpr std::uint16_t kQpInRing = 8192, kQpInHeap = 16384;  // of its injector; neither: not waiting to send
 
 // A million are kept: what few QPs need stands in tables of Network. PSNs are 32 bits here and never wrap: 2^32 packets
 // of 4 KiB are 17 TB a QP.
-struct alignas(64) Qp {
-  std::uint16_t flags = 0;
+struct Qp {
+  std::uint32_t next_ready = kNone;      // in the injector's ring; in its heap: next child of the same parent
+  std::uint16_t flags = 0;               // not among the first four bytes, which Arena overwrites
   std::uint8_t hops = 0, back_hops = 0;  // links of the path and of the way back
-  Waiting waiting = Waiting::kNo;
   std::uint8_t priority = 0;
   std::uint8_t retries = 0;
-  std::uint8_t unused = 0;
-  std::uint32_t next_ready = kNone;               // in the injector's ring
-  std::uint32_t next_timer = kNone;               // in the chain of RetransmitTimers
+  std::uint16_t sent_wire = 0;               // bytes of the last packet
+  std::uint16_t unanswered = 0, marked = 0;  // receiver: data packets since the last ACK, and those of them with CE
+  std::uint32_t first_child = kNone;         // in the injector's heap
+  std::uint32_t next_timer = kNone;          // in the chain of RetransmitTimers
   std::array<std::uint32_t, kInlinePath> path{};  // links; longer ones: path[0] is a place in Network::long_paths_
   std::array<std::uint32_t, kInlinePath> back_path{};
 
-  // Sender.
   std::uint32_t next_psn = 0, first_unacked = 0, end_psn = 0;
   std::uint32_t highest_sent = 0;  // one beyond
   std::uint32_t asked = 0;         // one beyond the last that asked for an ACK
-  std::uint32_t sacked = 0;        // packets beyond first_unacked that have arrived
+  std::uint32_t expected = 0;      // receiver
   MessageRun run;                  // the oldest that is not all acknowledged
+  std::uint32_t tag = 0;           // the user's
+  std::uint32_t frames = 0;        // of this QP in the network
   Ps next_send = 0;                // pacing: not before
   Ps last_send = 0;
   Ps last_progress = 0;
-  std::uint32_t reorder = kNone;             // place in Network::reorders_
-  std::uint32_t frames = 0;                  // of this QP in the network
-  std::uint16_t sent_wire = 0;               // bytes of the last packet
-  std::uint16_t unanswered = 0, marked = 0;  // receiver: data packets since the last ACK, and how many carried CE
-  std::uint16_t draws = 0;                   // per-packet paths
   CongestionControl control;
-
-  // Receiver.
-  std::uint32_t expected = 0;
-  std::uint32_t tag = 0;  // the user's
-  Ps last_cnp = -1;
+  Ps last_cnp = -1;                           // receiver
   std::uint64_t digest = 0, back_digest = 0;  // of the 5-tuples: what switches hash
 };
 
-static_assert(sizeof(Qp) <= 256);
+static_assert(sizeof(Qp) <= 248);
 
 }  // namespace weft::packet

@@ -39,8 +39,8 @@ void Network::take_data(Port& p, Frame& f, Ps now) {
   if ((q.flags & kQpSend) != 0 && !receive_is_posted(q, f, now)) return;
   const std::uint32_t before = q.expected;
   bool fresh = true;
-  if (q.reorder != kNone) {
-    fresh = reorders_[q.reorder].receive(f.psn, q.expected);
+  if (Reorder* reorder = reorder_of(q)) {
+    fresh = reorder->receive(f.psn, q.expected);
     // Where switches trim, a gap's packet is on its way as a header, which asks for it.
     const bool gap = fresh && f.psn > before && !unordered_ && !spec_.switches.trimming;
     if (gap) {  // IRN (SIGCOMM'18): every packet out of order says what is missing
@@ -72,9 +72,10 @@ void Network::take_data(Port& p, Frame& f, Ps now) {
 // A packet that asked for an ACK may have overtaken others, for which the sender then waits: these are answered one by
 // one until nothing is missing.
 bool Network::ack_is_owed(Qp& q, const Frame& f) {
-  if (q.reorder == kNone) return false;
+  const Reorder* reorder = reorder_of(q);
+  if (reorder == nullptr) return false;
   const bool owed = (q.flags & kQpAckOwed) != 0;
-  const bool missing = reorders_[q.reorder].received() != q.expected;
+  const bool missing = reorder->received() != q.expected;
   if (!missing)
     q.flags &= static_cast<std::uint16_t>(~kQpAckOwed);
   else if ((f.flags & (kAckRequest | kLastOfMessage)) != 0)
@@ -86,7 +87,7 @@ bool Network::ack_is_owed(Qp& q, const Frame& f) {
 void Network::take_trimmed(Qp& q, Frame& f, Ps now) {
   const std::uint32_t index = f.qp;
   if (f.psn < q.expected) return;
-  if (q.reorder == kNone) {
+  if ((q.flags & kQpReorder) == 0) {
     if ((q.flags & kQpNakSent) == 0) answer(q, index, f, FrameKind::kNak, now);
     q.flags |= kQpNakSent;
     return;
@@ -127,9 +128,9 @@ void Network::answer(Qp& q, std::uint32_t index, const Frame& f, FrameKind kind,
   a.marked = q.marked;
   q.unanswered = 0;
   q.marked = 0;
-  if (q.reorder != kNone) {
-    a.sack = reorders_[q.reorder].sack(q.expected);
-    a.received = reorders_[q.reorder].received();
+  if (const Reorder* reorder = reorder_of(q)) {
+    a.sack = reorder->sack(q.expected);
+    a.received = reorder->received();
   }
   if (f.telemetry != kNone) {
     a.telemetry = telemetry_.take();

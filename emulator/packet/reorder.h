@@ -22,10 +22,14 @@ class Reorder {
   void trim_to(std::uint32_t first_unacked);
   void restart(std::uint32_t first_unacked) {
     resend.clear();
+    sacked = 0;
     resent_below_ = first_unacked;
   }
 
   std::deque<std::uint32_t> resend;
+  std::uint16_t draws = 0;   // sender: of per-packet paths
+  std::uint16_t paths = 0;   // sender: that it goes round; 0: routing.spray_paths
+  std::uint32_t sacked = 0;  // sender: packets beyond the first unacknowledged that have arrived
 
  private:
   [[nodiscard]] bool has(std::uint32_t psn) const;

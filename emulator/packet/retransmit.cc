@@ -65,8 +65,7 @@ void Network::time_out(Qp& q, std::uint32_t index, Ps now) {
   }
   const std::uint32_t lost = (q.next_psn - q.first_unacked) * mtu_;
   q.next_psn = q.asked = q.first_unacked;
-  q.sacked = 0;
-  if (q.reorder != kNone) reorders_[q.reorder].restart(q.first_unacked);
+  if (Reorder* reorder = reorder_of(q)) reorder->restart(q.first_unacked);
   q.control.on_loss(params_of(q), {.now = now, .timeout = true, .lost_bytes = lost});
   q.last_progress = now;
   kick(q, index, now);

@@ -24,6 +24,7 @@ void Network::forward(Port& in, std::uint32_t index, Ps now) {
     return;
   }
   ++f.hop;
+  if (f.kind == FrameKind::kData) f.onward = onward_of(qps_[f.qp], f.hop);
   f.in_link = kNone;
   Port& o = ports_[out];
   f.at = now;

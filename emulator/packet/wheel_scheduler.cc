@@ -14,6 +14,8 @@ using Event = ns3::Scheduler::Event;
 
 // A bucket of at most so many chunks is sorted rather than scattered over the level below.
 constexpr unsigned kRankedChunks = 2;
+// So is one of more events, where it is narrow: sorting costs more, but many events in order can be read ahead.
+constexpr unsigned kSortedChunks = 24, kSortedLevel = 2;
 // An event that comes into the open bucket may move so many others up; else it goes to the heap.
 constexpr std::size_t kMaxShift = 16;
 // A heap larger than this says that the open bucket is too wide for what happens now.
@@ -21,6 +23,15 @@ constexpr std::size_t kMaxLate = 32;
 // The open array gives its memory back when it is drained and larger than this.
 constexpr std::size_t kKeptOpen = std::size_t{1} << 16;
 
+// So many events before an event's turn: see read_ahead.h.
+constexpr std::size_t kFetched = 6, kFar = 4, kNear = 2;
+// With fewer pending, what they touch is in the cache anyway.
+constexpr std::size_t kCrowd = 2048;
+
+void fetch(const Event& ev) {
+  const auto* object = reinterpret_cast<const std::byte*>(ev.impl);
+  for (std::size_t line = 0; line < 3; ++line) __builtin_prefetch(object + 64 * line, 1);
+}
 unsigned __int128 order(const Event& ev) { return static_cast<unsigned __int128>(ev.key.m_ts) << 32 | ev.key.m_uid; }
 bool earlier(const Event& a, const Event& b) { return order(a) < order(b); }
 bool later(const Event& a, const Event& b) { return order(b) < order(a); }
@@ -84,9 +95,9 @@ WheelScheduler::Chain WheelScheduler::detach(Bucket bucket) {
   return {std::exchange(first_chunk_[bucket.index()], nullptr), std::exchange(next_slot_[bucket.index()], nullptr)};
 }
 
-bool WheelScheduler::few_chunks(Chain chain) {
+bool WheelScheduler::has_at_most(unsigned chunks, Chain chain) {
   const EventChunk* chunk = chain.first;
-  for (unsigned i = 1; i < kRankedChunks && chunk != nullptr; ++i) chunk = chunk->next;
+  for (unsigned i = 1; i < chunks && chunk != nullptr; ++i) chunk = chunk->next;
   return chunk == nullptr || chunk->next == nullptr;
 }
 
@@ -161,7 +172,7 @@ void WheelScheduler::refine() {
       append(bucket_of(ev.key.m_ts), ev);
     }
   }
-  sort_open();
+  sort(open_.data(), open_.data() + open_.size());
 }
 
 inline bool WheelScheduler::late_is_next() const {
@@ -180,8 +191,31 @@ Event WheelScheduler::RemoveNext() {
   if (late_is_next()) [[unlikely]] {
     return pop_late();
   }
-  if (head_ == open_.size()) open_next();
+  if (head_ == open_.size()) {
+    open_next();
+    if (size_ > kCrowd) look_at_first();
+  }
+  if (size_ > kCrowd) look_ahead();
   return open_[head_++];
+}
+
+inline void WheelScheduler::read_ahead(const Event& ev, ReadAheadEvent::Distance distance) {
+  if (const ReadAheadEvent* event = types_.cast(ev.impl)) event->read_ahead(distance);
+}
+
+inline void WheelScheduler::look_ahead() {
+  const std::size_t left = open_.size() - head_;
+  if (left > kNear) read_ahead(open_[head_ + kNear], ReadAheadEvent::Distance::kNear);
+  if (left > kFar) read_ahead(open_[head_ + kFar], ReadAheadEvent::Distance::kFar);
+  if (left > kFetched) fetch(open_[head_ + kFetched]);
+}
+
+// What look_ahead() will not see in time.
+void WheelScheduler::look_at_first() {
+  const std::size_t count = open_.size();
+  for (std::size_t i = 0; i < std::min(count, kFetched + 1); ++i) fetch(open_[i]);
+  for (std::size_t i = 0; i < std::min(count, kFar + 1); ++i) read_ahead(open_[i], ReadAheadEvent::Distance::kFar);
+  for (std::size_t i = 0; i < std::min(count, kNear + 1); ++i) read_ahead(open_[i], ReadAheadEvent::Distance::kNear);
 }
 
 // REQUIRES: nothing is open, a closed bucket holds events.
@@ -193,7 +227,8 @@ void WheelScheduler::open_next() {
     const unsigned shift = bucket.level * kBits;
     const std::uint64_t above = bucket.level + 1 == kLevels ? 0 : ~std::uint64_t{0} << (shift + kBits) % 64;
     cursor_ = (cursor_ & above) | std::uint64_t{bucket.digit} << shift;
-    if (bucket.level == 0 || few_chunks(chain)) {
+    const bool narrow = bucket.level <= kSortedLevel;
+    if (bucket.level == 0 || has_at_most(narrow ? kSortedChunks : kRankedChunks, chain)) {
       open_at(bucket, chain);
       return;
     }
@@ -209,17 +244,20 @@ void WheelScheduler::open_at(Bucket bucket, Chain chain) {
   head_ = 0;
   open_level_ = bucket.level;
   open_last_ = cursor_ | ((std::uint64_t{1} << (bucket.level * kBits)) - 1);
-  if (few_chunks(chain) && bucket.level * kBits <= 32) {
+  if (has_at_most(kRankedChunks, chain) && bucket.level * kBits <= 32) {
     rank_open(chain);
     return;
   }
   open_.clear();
   consume(chain, [&](const Event& ev) { open_.push_back(ev); });
-  sort_open();
+  if (bucket.level > 0)
+    sort_by_digit(bucket.level);
+  else
+    sort(open_.data(), open_.data() + open_.size());
 }
 
 // Each event goes to the place that the number of earlier ones gives it: no branch to mispredict, which for so few is
-// what a sort costs. REQUIRES: few_chunks(chain), from a bucket so narrow that 32 bits tell its timestamps apart.
+// what a sort costs. REQUIRES: at most kRankedChunks, from a bucket so narrow that 32 bits tell its timestamps apart.
 void WheelScheduler::rank_open(Chain chain) {
   std::array<std::uint64_t, kRankedChunks * EventChunk::kEvents> keys;
   std::size_t count = 0;
@@ -234,19 +272,34 @@ void WheelScheduler::rank_open(Chain chain) {
   });
 }
 
+// By the digit of the level below first: what is left to sort are neighbours.
+void WheelScheduler::sort_by_digit(unsigned level) {
+  const unsigned shift = (level - 1) * kBits;
+  const auto digit = [&](const Event& ev) { return static_cast<unsigned>(ev.key.m_ts >> shift) % kRadix; };
+  std::array<std::uint32_t, kRadix + 1> end{};
+  for (const Event& ev : open_) ++end[digit(ev) + 1];
+  for (unsigned d = 0; d < kRadix; ++d) end[d + 1] += end[d];
+  scratch_.resize(open_.size());
+  for (const Event& ev : open_) scratch_[end[digit(ev)]++] = ev;
+  open_.swap(scratch_);
+  std::uint32_t begin = 0;
+  for (unsigned d = 0; d < kRadix; begin = end[d++]) sort(open_.data() + begin, open_.data() + end[d]);
+}
+
 // Events of one timestamp come in uid order as a rule, so the insertion sort reads them once; many in another order are
 // left to std::sort.
-void WheelScheduler::sort_open() {
-  constexpr std::size_t kSmall = 32;
-  if (open_.size() > kSmall) {
-    if (!std::is_sorted(open_.begin(), open_.end(), earlier)) std::sort(open_.begin(), open_.end(), earlier);
+void WheelScheduler::sort(Event* begin, Event* end) {
+  constexpr std::ptrdiff_t kSmall = 32;
+  if (end - begin < 2) return;
+  if (end - begin > kSmall) {
+    if (!std::is_sorted(begin, end, earlier)) std::sort(begin, end, earlier);
     return;
   }
-  for (std::size_t i = 1; i < open_.size(); ++i) {
-    const Event ev = open_[i];
-    std::size_t at = i;
-    for (; at > 0 && earlier(ev, open_[at - 1]); --at) open_[at] = open_[at - 1];
-    open_[at] = ev;
+  for (Event* next = begin + 1; next < end; ++next) {
+    const Event ev = *next;
+    Event* at = next;
+    for (; at > begin && earlier(ev, at[-1]); --at) *at = at[-1];
+    *at = ev;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "emulator/packet/event_chunks.h"
+#include "emulator/packet/read_ahead.h"
 
 namespace weft::packet {
 
@@ -70,7 +71,7 @@ class WheelScheduler : public ns3::Scheduler {
   void append(Bucket bucket, const Event& ev);
   Event* grow(Bucket bucket);
   Chain detach(Bucket bucket);
-  static bool few_chunks(Chain chain);
+  static bool has_at_most(unsigned chunks, Chain chain);
   template <typename Visit>
   static void for_each(Chain chain, const Visit& visit);
   template <typename Visit>
@@ -80,8 +81,12 @@ class WheelScheduler : public ns3::Scheduler {
   void open_at(Bucket bucket, Chain chain);
   void rank_open(Chain chain);
   void insert_open(const Event& ev);
-  void sort_open();
+  void sort_by_digit(unsigned level);
+  static void sort(Event* begin, Event* end);
   void refine();
+  void read_ahead(const Event& ev, ReadAheadEvent::Distance distance);
+  void look_ahead();
+  void look_at_first();
   bool late_is_next() const;
   Event pop_late();
   const Event& earliest_closed() const;
@@ -97,6 +102,7 @@ class WheelScheduler : public ns3::Scheduler {
   unsigned open_level_ = 0;
   std::vector<Event> late_;
   std::vector<Event> scratch_;
+  ReadAheadTypes types_;
 
   std::size_t size_ = 0;
   mutable bool seen_valid_ = false;

@@ -54,6 +54,22 @@ class Interruption(unittest.TestCase):
             self.assertEqual(len([line for line in out.splitlines() if line.split()[:1] == ["8"]]), 1)
             self.assertEqual(len(json.loads(path.read_text())["operations"]), 1)
 
+    def test_what_is_verified_is_printed(self):
+        """The fluid answer and the components that were played stand there; the rest is counted."""
+        words = ("predict", SPECS / "rail-1m.yaml", "--sizes", "8G", "--verify", "30", "--quiet")
+        for after_s in (6, 10, 15, 22, 30):  # how fast the machine is, is not known
+            code, out, err, seconds = self.interrupt(words, after_s)
+            if "built without ns-3" in err:
+                self.skipTest("built without ns-3")
+            if "0 of 1" not in err:
+                break
+        if code == 0:
+            self.skipTest("done before the signal came")
+        self.assertEqual(code, INTERRUPTED)
+        self.assertRegex(err, r"^weft: error: interrupted; all sizes and \d+ of \d+ components of --verify are done\n$")
+        self.assertLess(seconds, 2.0)
+        self.assertRegex(out, r"\d+ more components were not played to their end")
+
     def test_half_a_cabling_plan_is_removed(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "plan.csv"

@@ -89,10 +89,10 @@ class Coverage(unittest.TestCase):
 
 
 class Limits(unittest.TestCase):
-    """The committed output of scripts/bench fluid: time and memory cannot be judged on a machine that does other work."""
+    """The committed output of scripts/bench: time and memory cannot be judged on a machine that does other work."""
 
     # Part of the figure and of what it is compared with -> smallest ratio.
-    ASKED = {("topology of 1,048,576 GPUs: ready", "limit 1 s"): 1, ("topology of 1,048,576 GPUs: memory", "limit"): 1,
+    FLUID = {("topology of 1,048,576 GPUs: ready", "limit 1 s"): 1, ("topology of 1,048,576 GPUs: memory", "limit"): 1,
              ("solve, k=160 permutation, 1.02 M flows", "limit"): 1,
              ("solve, k=160 permutation, 1.02 M flows", "textbook"): 3,
              ("complete, k=32 permutation, 8192 flows", "SimGrid platform and run"): 100,
@@ -103,12 +103,21 @@ class Limits(unittest.TestCase):
              ("predict all_to_all, 1048576 GPUs, groups of 64 strided: memory", "limit 16 GiB"): 1,
              ("failed link, planes8-131072, 4 QPs", "5 % of the cold solve"): 1,
              ("growth: all_reduce at 1048576 GPUs", "in proportion"): 1}
+    PACKET = {("permutation of 1 MB, 1024 hosts, 3 tiers", "limit 2"): 1,
+              ("permutation of 4 x 1 MB, 128 hosts, 3 tiers", "limit 4"): 1,
+              ("permutation, 128 hosts", "40 x stock ns-3"): 1,
+              ("memory of a port", "limit 256"): 1, ("memory of an active QP", "limit 256"): 1,
+              ("8192 hosts: memory", "limit 2 GiB"): 1, ("65536 hosts: memory", "limit 12 GiB"): 1,
+              ("ring step of 256 KiB over ranks, 131072 GPUs: memory", "limit 8 GiB"): 1,
+              ("ring step of 256 KiB over ranks, 131072 GPUs: CPU", "limit 600 s"): 1,
+              ("ring step of 64 KiB over ranks, 1048576 GPUs: memory", "limit 24 GiB"): 1}
 
     def test_newest_bench_keeps_every_limit(self):
-        newest = sorted((tree.ROOT / "docs" / "results").glob("*-bench-fluid.txt"))[-1]
-        rows = [re.split(r"  +", line.strip()) for line in newest.read_text(encoding="utf-8").splitlines()]
-        for (figure, peer), least in self.ASKED.items():
-            ratios = [float(row[3]) for row in rows if len(row) == 4 and figure in row[0] and peer in row[2]]
-            with self.subTest(figure + ", " + peer):
-                self.assertTrue(ratios, f"{newest.name} lacks it")
-                self.assertGreaterEqual(min(ratios), least)
+        for engine, asked in (("fluid", self.FLUID), ("packet", self.PACKET)):
+            newest = sorted((tree.ROOT / "docs" / "results").glob(f"*-bench-{engine}.txt"))[-1]
+            rows = [re.split(r"  +", line.strip()) for line in newest.read_text(encoding="utf-8").splitlines()]
+            for (figure, peer), least in asked.items():
+                ratios = [float(row[3]) for row in rows if len(row) == 4 and figure in row[0] and peer in row[2]]
+                with self.subTest(figure + ", " + peer):
+                    self.assertTrue(ratios, f"{newest.name} lacks it")
+                    self.assertGreaterEqual(min(ratios), least)

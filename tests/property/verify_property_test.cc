@@ -1,7 +1,6 @@
 // A carve-out holds every flow of the step where it stands: the max-min rates of the whole are those of the part.
+#include <fmt/format.h>
 #include <rapidcheck.h>
-
-#include <map>
 
 #include "tests/support/components.h"
 #include "tests/support/routing_fabrics.h"
@@ -43,7 +42,9 @@ void holds_all_that_stands_there(const CarveOut& out) {
   std::vector<double> load(out.capacity.size(), 0.0);
   for (std::size_t i = 0; i < out.flows.size(); ++i) {
     const CarvedFlow& flow = out.flows[i];
-    RC_ASSERT(testing::close_to(rates[i], flow.rate, 1e-6));
+    if (!testing::close_to(rates[i], flow.rate, 1e-6))
+      RC_FAIL(fmt::format("{}: flow {} of {} ({}) has {} bits/s, in the whole step {}", out.bottleneck, i,
+                          out.flows.size(), flow.foreground ? "foreground" : "background", rates[i], flow.rate));
     for (std::size_t e = 0; e < flow.resources.size(); ++e) {
       load[flow.resources[e]] += flow.rate * (flow.weights.empty() ? 1.0 : flow.weights[e]);
     }
@@ -52,13 +53,15 @@ void holds_all_that_stands_there(const CarveOut& out) {
 }
 
 TEST(VerifyProperty, CarvedFluidSolveReproducesTheRatesOfTheWhole) {
-  GTEST_SKIP() << "open: some random fabric has a carved flow at rate 0 (docs/verify.md)";
   RC_ASSERT(rc::check([] {
     const FabricSpec spec = random_fabric();
     const PredictRequest request = random_request();
     const auto c = testing::carve(spec, request, {.contended = 3, .random = 3}, *rc::gen::inRange<std::uint64_t>(1, 9));
+    RC_LOG() << spec.name << ", routing " << static_cast<int>(spec.routing.kind) << ", "
+             << name_of(request.collective.kind) << ", QPs " << spec.transport.qps_per_connection;
     RC_PRE(!c.components.played.empty());
     for (const Component& component : c.components.played) {
+      if (component.base.thinning > 1) continue;  // a sample has the mean of the rates
       holds_all_that_stands_there(component.base);
       if (component.grown) holds_all_that_stands_there(*component.grown);
       RC_ASSERT(component.base.foreground() > 0U);

@@ -15,13 +15,15 @@ struct Carved {
   Components components;
 };
 
+inline RunOptions one_thread() {
+  RunOptions run;
+  run.threads = 1;
+  return run;
+}
+
 inline Carved carve(const FabricSpec& spec, const PredictRequest& request, const ComponentOptions& options,
                     std::uint64_t seed = 1) {
-  static const RunOptions run = [] {  // the step keeps its address
-    RunOptions options_of_run;
-    options_of_run.threads = 1;
-    return options_of_run;
-  }();
+  static const RunOptions run = one_thread();  // the step keeps its address
   Carved out;
   out.routed = testing::routed(spec, request, seed);
   auto forwarding = Forwarding::create(*out.routed.topology, seed);

@@ -11,12 +11,7 @@ namespace {
 
 using testing::ask;
 
-RunOptions one_thread() {
-  RunOptions run;
-  run.threads = 1;
-  return run;
-}
-const RunOptions kRun = one_thread();
+const RunOptions kRun = testing::one_thread();
 
 FabricSpec rails_of_eight() {
   FabricSpec spec = testing::rails(16, 8, 3, RailJoin::kCore);

@@ -89,11 +89,19 @@ TEST(VerifyCarve, CollisionsOfAPermutationWithoutCongestionControl) {
   }
 }
 
-// Sprayed paths go through all links between their ports, and the switches choose.
-TEST(VerifyCarve, SprayedFlowsKeepTheirPools) {
+FabricSpec sprayed() {
   FabricSpec spec = fabric(64, 16, 2);
   spec.routing.kind = RoutingKind::kSpray;
-  const auto c = carve(spec, ask(Kind::kPermutation, "", {Bytes{kMessage}}), {.contended = 1, .random = 0});
+  return spec;
+}
+
+// Sprayed paths go through all links between their ports, and the switches choose. A window larger than the queues that
+// chance builds keeps the links busy: what is left is that of the 8 links of a pool one gets the most of 8 x 16,384
+// packets, 1.4 deviations of 0.7 % above the mean, and that for each pool on the way.
+TEST(VerifyCarve, SprayedFlowsKeepTheirPools) {
+  FabricSpec spec = sprayed();
+  spec.transport.window = Bytes{kMessage};
+  const auto c = carve(spec, ask(Kind::kPermutation, "", {Bytes{16 * kMessage}}), {.contended = 1, .random = 0});
   const CarveOut& out = c.components.played.at(0).base;
   EXPECT_TRUE(out.flows[0].path.empty());
   EXPECT_GE(out.pool_links.size(), 2U + 16U);  // two host links, eight up and eight down
@@ -101,9 +109,20 @@ TEST(VerifyCarve, SprayedFlowsKeepTheirPools) {
   ASSERT_TRUE(fluid.has_value());
   const packet::CarveRun run = played(*c.routed.topology, out);
   const double ratio = last(run.finish, out.foreground()) / last(*fluid, out.foreground());
-  if (ratio > 1.1)
-    GTEST_SKIP() << "open: a sprayed carve-out ends " << ratio << " times its fluid time, 1.1 asked (docs/verify.md)";
-  EXPECT_NEAR(ratio, 1, 0.1);
+  EXPECT_GE(ratio, 0.99);
+  EXPECT_LE(ratio, 1.05);
+}
+
+// With the window that is usual, of 1.5 round trips without queues, a QP stands still while its packets queue. That
+// costs a fabric whose links are all full a third of its time, for messages of any length, and the carve-out as much.
+TEST(VerifyCarve, SprayedFlowsWaitForTheirWindowAsInTheWhole) {
+  const FabricSpec spec = sprayed();
+  const PredictRequest request = ask(Kind::kPermutation, "", {Bytes{kMessage}});
+  const auto c = carve(spec, request, {.contended = 1, .random = 0});
+  const CarveOut& out = *c.components.played.at(0).grown;
+  const packet::CarveRun run = played(*c.routed.topology, out);
+  const double whole = testing::seconds(testing::run(spec, request, BackendKind::kPacket));
+  EXPECT_NEAR(last(run.finish, out.foreground()) / whole, 1, 0.1);
 }
 
 TEST(VerifyCarve, TooManyFlowsAreSampled) {

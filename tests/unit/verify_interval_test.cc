@@ -36,14 +36,21 @@ TEST(VerifyInterval, EnginesThatAgreeLeaveTheLeastSpread) {
 }
 
 TEST(VerifyInterval, StandsAroundTheLongestPacketTimeByTheChangeWhenGrown) {
-  const RatioInterval i = ratio_interval(of({component(1, 1.3, 1.5), component(0.9, 1.4, 1.4)}));
+  const RatioInterval i = ratio_interval(of({component(1, 1.3, 1.5), component(0.9, 1.35, 1.35)}));  // ratios 1.5
   const double s = std::log(1.5 / 1.3) / std::sqrt(2.0 * 2);  // root mean square of (log 1.5/1.3, 0), over sqrt 2
   EXPECT_NEAR(i.low, 1.5 * std::exp(-4.303 * s), 1e-6);
   EXPECT_NEAR(i.high, 1.5 * std::exp(4.303 * s), 1e-6);
 }
 
+TEST(VerifyInterval, RatiosThatLieApartWidenIt) {
+  const RatioInterval i = ratio_interval(of({component(1, 1.1, 1.1), component(0.9, 1.17, 1.17)}));  // 1.1 and 1.3
+  const double s = std::log(1.3 / 1.1) / std::sqrt(2.0);
+  EXPECT_NEAR(i.low, 1.17 * std::exp(-4.303 * s), 1e-6);
+  EXPECT_NEAR(i.high, 1.17 * std::exp(4.303 * s), 1e-6);
+}
+
 TEST(VerifyInterval, AShorterBottleneckMayEndTheStep) {
-  const RatioInterval i = ratio_interval(of({component(1, 1.0, 1.0), component(0.8, 1.6, 1.6)}));
+  const RatioInterval i = ratio_interval(of({component(1, 1.0, 1.0), component(0.7, 1.6, 1.6)}));
   EXPECT_NEAR(std::sqrt(i.low * i.high), 1.6, 1e-6);
 }
 
@@ -70,6 +77,13 @@ TEST(VerifyInterval, ManyTiedRivalsRaiseTheUpperEndOnly) {
   EXPECT_EQ(many.low, few.low);
   EXPECT_GT(many.high, few.high * 1.2);
   EXPECT_LT(many.high, few.high * 2);
+}
+
+// 12.706 is Student's t of one degree of freedom; the random one is another kind of bottleneck.
+TEST(VerifyInterval, WithoutGrowthTheContendedRatiosAreTheSpread) {
+  const RatioInterval i =
+      ratio_interval(of({component(1, 1.8), component(0.95, 1.8 * 0.95), component(0.8, 0.5, 0, true)}));
+  EXPECT_NEAR(i.low, 1.8 * std::exp(-12.706 * kLeastSpread), 1e-6);
 }
 
 TEST(VerifyInterval, OneComponentAloneIsTakenWithCare) {

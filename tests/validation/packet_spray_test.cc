@@ -40,31 +40,45 @@ struct Row {
   double bound;  // asked: 5 %, single path 15 %
 };
 
-// The published rows named 256 paths have as many as a pair has, for the script picks at random, with replacement, from
-// the list of distinct paths: (radix / 2)^2.
-constexpr Row kRows[] = {{432, 12, 1, 962.9, 0.15},   {432, 12, 8, 314.8, 0.05},   {432, 12, 32, 249.6, 0.05},
-                         {432, 12, 36, 253.0, 0.05},  {1024, 16, 1, 1038.0, 0.15}, {1024, 16, 8, 328.6, 0.05},
-                         {1024, 16, 32, 252.6, 0.05}, {1024, 16, 64, 244.3, 0.05}, {2000, 20, 1, 1093.3, 0.15},
-                         {2000, 20, 8, 315.9, 0.05},  {2000, 20, 32, 254.5, 0.05}, {2000, 20, 100, 234.3, 0.05}};
+constexpr Row kRows[] = {{432, 12, 1, 962.9, 0.15},   {432, 12, 8, 314.8, 0.05},    {432, 12, 32, 249.6, 0.05},
+                         {432, 12, 256, 253.0, 0.05}, {1024, 16, 1, 1038.0, 0.15},  {1024, 16, 8, 328.6, 0.05},
+                         {1024, 16, 32, 252.6, 0.05}, {1024, 16, 256, 244.3, 0.05}, {2000, 20, 1, 1093.3, 0.15},
+                         {2000, 20, 8, 315.9, 0.05},  {2000, 20, 32, 254.5, 0.05},  {2000, 20, 256, 234.3, 0.05}};
+
+// The published script picks P paths at random, with replacement, out of the list of a pair's distinct ones, and no
+// more than that list has: radix / 2 within a pod, (radix / 2)^2 beyond.
+std::uint32_t paths_of(const Row& row, std::uint32_t from, std::uint32_t to) {
+  const std::uint32_t half = row.radix / 2;
+  if (from / half == to / half) return 1;
+  return std::min(row.paths, from / (half * half) == to / (half * half) ? half : half * half);
+}
 
 double last_flow_us(const Row& row, std::uint64_t seed) {
   NetworkOptions options;
   options.seed = seed;
   PacketLab lab(sprayed(row.hosts, row.radix, row.paths), options);
   const auto to = derangement(row.hosts, seed);
-  for (std::uint32_t i = 0; i < row.hosts; ++i) lab.flow(i, to[i], 500 * 3918, mix64(i + 1000 * seed));
+  for (std::uint32_t i = 0; i < row.hosts; ++i) {
+    QpRequest request;
+    request.endpoints.from = PortId{i};
+    request.endpoints.to = PortId{to[i]};
+    request.endpoints.digest = mix64(i + 1000 * seed);
+    request.spray_paths = static_cast<std::uint16_t>(paths_of(row, i, to[i]));
+    lab.post(lab.connect(request), 500 * 3918);
+  }
   EXPECT_TRUE(lab.run());
   EXPECT_EQ(lab.counters().drops, 0U);
   return static_cast<double>(lab.last_finish()) * 1e-6;
 }
 
-// The seeds of the published script, 13 to 16; by default two of them and the smallest fabric.
+// The published mean is over four seeds; more of ours take our share out of the difference. By default the smallest
+// fabric only.
 TEST(Spray, LastFlowOfAPermutation) {
   const bool full = std::getenv("WEFT_TEST_FULL") != nullptr;
   for (const Row& row : kRows) {
     if (!full && row.hosts != 432) continue;
     double sum = 0;
-    const int seeds = full ? 4 : 2;
+    const int seeds = full && row.hosts == 432 ? 16 : 4;
     for (int i = 0; i < seeds; ++i) sum += last_flow_us(row, 13 + static_cast<std::uint64_t>(i));
     const double error = sum / seeds / row.published_us - 1;
     std::printf("%4u hosts, %3u paths: last flow %6.1f us, published %6.1f us, %+5.1f %%\n", row.hosts, row.paths,

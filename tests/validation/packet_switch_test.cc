@@ -74,6 +74,24 @@ TEST(Switch, StrictPriorityStarves) {
   EXPECT_NEAR(static_cast<double>(lab.finish(low)) / (2 * alone), 1, 0.005);
 }
 
+// A port holds four priorities itself, and the others in a table.
+TEST(Switch, EachOfTheEightPrioritiesHasAQueue) {
+  FabricSpec s = star(9);
+  s.transport.window = Bytes{500'000};
+  PacketLab lab(s);
+  std::vector<std::uint32_t> qps;
+  for (std::uint8_t priority = 0; priority < 8; ++priority)
+    qps.push_back(lab.flow(priority, 8, 4'000'000, priority + 1U, priority));
+  lab.run_to(100 * kUs);
+  for (std::uint8_t priority = 0; priority < 7; ++priority)
+    EXPECT_GT(lab.net().queue_bytes(lab.down(8), priority), 0U) << int{priority};
+  ASSERT_TRUE(lab.run());
+  EXPECT_EQ(lab.counters().drops, 0U);
+  const double alone = 4e6 / goodput(s, 100e9) * 1e12;
+  for (std::uint8_t priority = 0; priority < 8; ++priority)
+    EXPECT_NEAR(static_cast<double>(lab.finish(qps[priority])) / alone, 8 - priority, 0.1) << int{priority};
+}
+
 TEST(Switch, DwrrSharesByWeight) {
   FabricSpec s = star(4);
   s.switches.scheduling = QueueScheduling::kDwrr;

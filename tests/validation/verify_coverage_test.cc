@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <ostream>
 
 #include "tests/support/prediction.h"
 
@@ -16,6 +17,7 @@ struct Scenario {
   const char* name;
   RoutingKind routing;
   CongestionControl control;
+  friend void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }
 };
 
 // 1,024 hosts with one 100G NIC on a full fat-tree of three tiers; a random permutation of 4 MB.
