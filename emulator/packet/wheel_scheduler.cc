@@ -290,6 +290,7 @@ void WheelScheduler::sort_by_digit(unsigned level) {
 // left to std::sort.
 void WheelScheduler::sort(Event* begin, Event* end) {
   constexpr std::ptrdiff_t kSmall = 32;
+  if (end - begin < 2) return;
   if (end - begin > kSmall) {
     if (!std::is_sorted(begin, end, earlier)) std::sort(begin, end, earlier);
     return;
