@@ -15,9 +15,9 @@ struct Row {
 constexpr std::array kRows{
     Row{CongestionControl::kDcqcn, 0.998, 1.000, 0.981, 0.986, 0.969, 0.969, 0.969, 0.969},
     Row{CongestionControl::kNone, 0.998, 0.998, 0.998, 0.998, 0.998, 0.998, 0.998, 0.998},
-    Row{CongestionControl::kDctcp, 0.997, 0.998, 0.998, 0.990, 0.997, 0.997, 0.997, 0.997},
+    Row{CongestionControl::kDctcp, 0.996, 0.998, 0.998, 0.990, 0.997, 0.997, 0.997, 0.997},
     Row{CongestionControl::kNscc, 0.954, 0.947, 0.996, 0.995, 0.945, 0.964, 0.986, 0.971},
-    Row{CongestionControl::kSwift, 0.980, 0.980, 0.990, 0.962, 0.980, 0.980, 0.980, 0.980},
+    Row{CongestionControl::kSwift, 0.979, 0.980, 0.994, 0.962, 0.980, 0.980, 0.980, 0.980},
     Row{CongestionControl::kHpcc, 0.830, 0.907, 0.929, 0.971, 0.927, 0.927, 0.927, 0.927},
 };
 

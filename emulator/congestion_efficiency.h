@@ -11,7 +11,8 @@ namespace weft {
 // How a collective's transfers load a bottleneck.
 enum class TrafficClass : std::uint8_t {
   kRing,  // lockstep: steps of a chunk each, one sender a link at a time. Told apart by whether all hops cross the
-          // network, or most stay in a scale-up domain, where a NIC has time between two steps
+          // network, or most stay in a scale-up domain, where a NIC has time between two steps. Behind one slow hop the
+          // others wait anyway, and what counts is how that one is shared: kPair
   kPair,  // messages between pairs, few on a link
   kMany,  // all_to_all: many on every link
 };

@@ -34,9 +34,10 @@ struct PhaseCost {
   DataTime data;
   double scale_up_hops = 0;  // hops one after the other on the critical path
   double scale_out_hops = 0;
-  double path_seconds = 0;  // propagation and switch latency of the scale-out hops
-  double messages = 0;      // that one NIC starts besides, not waiting for one another (all_to_all)
-  std::uint64_t depth = 0;  // pipelined chain or tree: chunks pass this many hops
+  double congestion_share = 1;  // of the links, in `data`: what congestion control fills
+  double path_seconds = 0;      // propagation and switch latency of the scale-out hops
+  double messages = 0;          // that one NIC starts besides, not waiting for one another (all_to_all)
+  std::uint64_t depth = 0;      // pipelined chain or tree: chunks pass this many hops
   std::uint32_t overlap_group = 0, stage = 0;
   bool uses_nic = false;
   std::uint64_t slowest_step = 0;  // of a phase whose steps differ

@@ -8,7 +8,6 @@
 #include <optional>
 #include <thread>
 
-#include "emulator/congestion_efficiency.h"
 #include "emulator/fluid/components.h"
 #include "emulator/fluid/counted_components.h"
 #include "emulator/packet/carve_run.h"
@@ -273,7 +272,6 @@ class Verifier {
     if (interval.high <= 0) return;
     out().low_ratio = interval.low;
     out().high_ratio = interval.high;
-    const double shares = wire_shares(kind);
     const auto priced = [&](double ratio) {
       ScheduleCost scaled = cost;
       double path = 0;
@@ -282,7 +280,7 @@ class Verifier {
         path += phase.path_seconds;
         for (double* part : {&phase.data.ideal, &phase.data.scale_up, &phase.data.protocol,
                              &phase.data.oversubscription, &phase.data.failures, &phase.data.hash_collisions})
-          *part *= ratio * shares;
+          *part *= ratio * wire_share(phase);
       }
       const Duration time = price(scaled, op.size, kind, ranks, request_.constants).time;
       return request_.constants.count_path_delay ? time : time + Duration::from_seconds(path);
@@ -293,11 +291,10 @@ class Verifier {
 
   // What the prediction's data times have to be multiplied by to be those of the wire: they may leave headers out, or
   // have in them what congestion control loses, which the packets of the carve-outs lose themselves.
-  [[nodiscard]] double wire_shares(CollectiveKind kind) const {
+  [[nodiscard]] double wire_share(const PhaseCost& phase) const {
     const FabricSpec& spec = topology_.spec();
     const double wire = static_cast<double>(spec.transport.mtu) / (spec.transport.mtu + spec.transport.header_bytes);
-    const double kept = request_.constants.count_congestion ? congestion_efficiency(spec, traffic_class(kind)) : 1.0;
-    return payload_share(spec, request_.constants) / wire * kept;
+    return payload_share(spec, request_.constants) / wire * phase.congestion_share;
   }
 
   void note_approximations() {

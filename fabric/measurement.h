@@ -95,6 +95,28 @@ struct Verification {
   std::vector<std::string> notes;
 };
 
+// Of one kind of message; fabric/histogram.h makes it.
+struct LatencySummary {
+  std::uint64_t samples = 0;
+  Duration min{}, max{}, mean{}, standard_deviation{};
+  Duration p50{}, p90{}, p99{}, p999{}, p9999{};
+};
+
+// What one stream, QP group or pair of hosts delivered at one message size: measured by verbs or dpdk.
+struct TrafficPoint {
+  std::string operation;  // "write", "send", "atomic_cas"
+  std::string transport;  // "RC", "UC", "UD", "XRC"
+  std::string from, to;   // hosts, devices or streams; empty where there is one
+  Bytes size{};           // of a message
+  std::uint64_t messages = 0;
+  Duration time{};
+  double gbits_average = 0, gbits_peak = 0;  // payload, Gb/s = 1e9 bits/s; peak of an interval, 0: not taken
+  double messages_per_second = 0;
+  std::optional<LatencySummary> latency;
+  std::map<std::string, double> counters;  // unit in the name: "lost", "ce_marked", "out_of_sequence"
+  std::vector<std::string> failures;       // thresholds that it missed, a sentence each
+};
+
 struct Measurement {
   Provenance provenance;
   std::string collective, algorithm;
@@ -108,6 +130,7 @@ struct Measurement {
   std::map<std::string, double> counters;  // named, unit in the name: "flows", "solves", "queue_max_bytes"
   std::vector<std::string> notes;          // approximations made and their bound
   std::optional<Verification> verification;
+  std::vector<TrafficPoint> traffic;  // point to point; empty for a collective
 };
 
 }  // namespace weft

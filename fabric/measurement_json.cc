@@ -2,13 +2,18 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <type_traits>
-#include <utility>
+
+#include "fabric/json_member.h"
+#include "fabric/traffic_json.h"
 
 namespace weft {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+using measurement_json::member;
+using measurement_json::Unfit;
+using measurement_json::value_of;
 
 constexpr std::size_t kMaxMeasurementText = 64U << 20;
 constexpr std::string_view kSchema = "weft-measurement-1";
@@ -23,29 +28,6 @@ Json to_value(const Why& why) {
           {"failures", why.failures},
           {"binding_tier", why.binding_tier},
           {"sentence", why.sentence}};
-}
-
-// A member of the wrong type or out of range; its text is the sentence that the user gets.
-struct Unfit {
-  std::string key, value;
-};
-
-// Converts only what loses nothing: a count is a whole number within Value's range, a quantity any number.
-template <typename Value>
-Value value_of(const Json& v, const char* key) {
-  if constexpr (std::is_integral_v<Value>) {
-    const bool fits = v.is_number_unsigned() ? std::in_range<Value>(v.get<std::uint64_t>())
-                                             : v.is_number_integer() && std::in_range<Value>(v.get<std::int64_t>());
-    if (!fits) throw Unfit{key, v.dump()};
-  } else if constexpr (std::is_floating_point_v<Value>) {
-    if (!v.is_number()) throw Unfit{key, v.dump()};
-  }
-  return v.get<Value>();
-}
-
-template <typename Value>
-Value member(const Json& j, const char* key) {
-  return value_of<Value>(j.at(key), key);
 }
 
 Why why_from(const Json& j) {
@@ -177,6 +159,8 @@ Measurement measurement_from(const Json& j) {
   m.counters = j.at("counters");
   m.notes = j.at("notes");
   if (j.contains("verify")) m.verification = verification_from(j.at("verify"));
+  if (j.contains("traffic"))
+    for (const Json& t : j.at("traffic")) m.traffic.push_back(measurement_json::traffic_point_from(t));
   return m;
 }
 
@@ -210,6 +194,10 @@ std::string to_json(const Measurement& m) {
               {"counters", m.counters},
               {"notes", m.notes}};
   if (m.verification) out["verify"] = to_value(*m.verification);
+  if (!m.traffic.empty()) {
+    out["traffic"] = Json::array();
+    for (const TrafficPoint& t : m.traffic) out["traffic"].push_back(measurement_json::to_value(t));
+  }
   return out.dump(1) + "\n";
 }
 

@@ -38,6 +38,7 @@ class ScheduleSolver {
     std::uint64_t slowest = 0;  // of several steps, which took longest
     std::vector<double> bits, flows;
     HopSums hops;
+    double congestion_share = 1;
     double jain = 1;
     double rate_mean = 0, rate_min = 0;  // bits/s, of transfers that leave their domain, over their time
   };

@@ -1,0 +1,11 @@
+#include "verbs/devices.h"
+
+#include <gtest/gtest.h>
+
+namespace weft::verbs {
+namespace {
+
+TEST(Devices, ListIsGivenWhereThereIsNone) { EXPECT_TRUE(device_names().has_value()); }
+
+}  // namespace
+}  // namespace weft::verbs

@@ -1,0 +1,22 @@
+#include "verbs/devices.h"
+
+#include <infiniband/verbs.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace weft::verbs {
+
+Expected<std::vector<std::string>> device_names() {
+  int count = 0;
+  ibv_device** devices = ibv_get_device_list(&count);
+  if (devices == nullptr && errno != ENOSYS)
+    return environment_error("cannot list RDMA devices", std::generic_category().message(errno),
+                             "load the kernel's RDMA modules (ib_uverbs) and check permissions of /dev/infiniband");
+  std::vector<std::string> names;
+  for (int i = 0; i < count; ++i) names.emplace_back(ibv_get_device_name(devices[i]));
+  if (devices != nullptr) ibv_free_device_list(devices);
+  return names;
+}
+
+}  // namespace weft::verbs
