@@ -1,7 +1,7 @@
-#include "dpdk/eal.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "dpdk/eal.h"
 
 namespace weft::dpdk {
 namespace {

@@ -1,6 +1,6 @@
-#include "verbs/devices.h"
-
 #include <gtest/gtest.h>
+
+#include "verbs/devices.h"
 
 namespace weft::verbs {
 namespace {
