@@ -27,7 +27,7 @@ std::vector<std::string> words_of(const CLI::App& app) {
 Error unexpected_word(const CLI::App& app, const std::string& word, const std::string& help) {
   const std::string name = word.substr(0, word.find('='));
   const bool option = name.starts_with('-');
-  const bool command = app.get_parent() == nullptr;
+  const bool command = !app.get_subcommands([](const CLI::App*) { return true; }).empty();
   Error error{ErrorCode::kInput,
               option    ? "unknown option"
               : command ? "unknown command"
@@ -54,13 +54,17 @@ CLI::Validator whole_number(std::uint64_t maximum, std::uint64_t minimum) {
 
 int report_parse_error(CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);
-  const auto chosen = app.get_subcommands();
-  const CLI::App& command = chosen.empty() ? app : *chosen.front();
-  const std::string help = chosen.empty() ? "see weft --help" : fmt::format("see weft {} --help", command.get_name());
+  const CLI::App* command = &app;
+  std::string words = "weft";
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    words += " " + command->get_name();
+  }
+  const std::string help = fmt::format("see {} --help", words);
   const auto left_over = app.remaining(true);
-  if (!left_over.empty()) return report_error(unexpected_word(command, left_over.front(), help));
+  if (!left_over.empty()) return report_error(unexpected_word(*command, left_over.front(), help));
   std::string message = error.what();
-  if (chosen.empty()) message = "no command";
+  if (!command->get_subcommands([](const CLI::App*) { return true; }).empty()) message = "no command";
   const std::size_t twice = message.find(": At Most 1 required");
   if (twice != std::string::npos) message = message.substr(0, twice) + " is given more than once";
   const std::size_t missing = message.find(": 1 required ");

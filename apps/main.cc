@@ -1,8 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <new>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "apps/arguments.h"
 #include "apps/commands.h"
@@ -16,6 +19,16 @@ weft::Error out_of_memory() {
       weft::ErrorCode::kEnvironment, "out of memory", "", "use fewer ranks, smaller groups or --backend analytic", {}};
 }
 
+// The words behind the first `--` of `weft dpdk`; they are taken out of the command line.
+std::vector<std::string> split_off_eal(int& argc, char** argv) {
+  using namespace std::string_view_literals;
+  if (argc < 2 || argv[1] != "dpdk"sv) return {};
+  char** const end = argv + argc;
+  char** const mark = std::find(argv, end, "--"sv);
+  argc = static_cast<int>(mark - argv);
+  return mark == end ? std::vector<std::string>{} : std::vector<std::string>(mark + 1, end);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -26,6 +39,10 @@ int main(int argc, char** argv) {
   std::function<int()> run;
   weft::add_predict(app, run);
   weft::add_topo(app, run);
+  const std::vector<std::string> eal = split_off_eal(argc, argv);
+#ifdef WEFT_HAS_DPDK
+  weft::add_dpdk(app, run, eal);
+#endif
   try {
     app.parse(argc, argv);
     return run();
