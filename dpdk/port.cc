@@ -244,6 +244,8 @@ PortCounters Port::counters() const {
           stats.imissed,  stats.ierrors,  stats.oerrors, stats.rx_nombuf};
 }
 
+void Port::reclaim(std::uint16_t queue) const { rte_eth_tx_done_cleanup(facts_.index, queue, 0); }
+
 std::uint16_t Port::receive(std::uint16_t queue, std::span<rte_mbuf*> out) const {
   return rte_eth_rx_burst(facts_.index, queue, out.data(), static_cast<std::uint16_t>(out.size()));
 }

@@ -65,6 +65,8 @@ class Port {
   // rte_eth_rx_burst and rte_eth_tx_burst: how many came, how many went. Never wait.
   [[nodiscard]] std::uint16_t receive(std::uint16_t queue, std::span<rte_mbuf*> out) const;
   [[nodiscard]] std::uint16_t send(std::uint16_t queue, std::span<rte_mbuf*> frames) const;
+  // Asks the driver to give back buffers of frames that went. Not all drivers can.
+  void reclaim(std::uint16_t queue) const;
   // Throws away what waits in its receive queues.
   void drain() const;
 

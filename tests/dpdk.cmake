@@ -1,3 +1,12 @@
 if(TARGET weft_dpdk)
-  weft_test(dpdk SOURCES unit/dpdk_cable_test.cc unit/dpdk_eal_test.cc unit/dpdk_port_test.cc LIBS weft::dpdk)
+  weft_test(dpdk
+    SOURCES
+      unit/dpdk_cable_test.cc
+      unit/dpdk_eal_test.cc
+      unit/dpdk_port_test.cc
+      unit/dpdk_psn_test.cc
+      unit/dpdk_stream_test.cc
+      unit/dpdk_transmit_test.cc
+    LIBS weft::dpdk PkgConfig::WEFT_DPDK)
+  target_compile_options(weft_test_dpdk PRIVATE -msse4.2)
 endif()

@@ -57,6 +57,10 @@ constexpr std::uint32_t append_zero_byte(std::uint32_t state) { return (state >>
 // on the wire are multiplied by `first` and its last four by `last`. REQUIRES: changed.size() == states.size().
 void carryless_patch(std::span<const std::uint64_t> changed, std::span<std::uint32_t> states, std::uint64_t keep,
                      std::uint32_t first, std::uint32_t last);
+// What words do to the register, xored into `states`: words[i][w] multiplied by factors[w], for the first 2 x pairs of
+// them. REQUIRES: words.size() == states.size(); pairs <= 4.
+void carryless_words(std::span<const std::array<std::uint32_t, 8>> words, std::span<std::uint32_t> states,
+                     const std::array<std::uint32_t, 8>& factors, std::size_t pairs);
 
 }  // namespace crc_detail
 }  // namespace weft::wire

@@ -106,6 +106,41 @@ WEFT_CARRYLESS void carryless_patch(std::span<const std::uint64_t> changed, std:
   }
 }
 
+namespace {
+
+template <std::size_t Pairs>
+WEFT_CARRYLESS void words_of(std::span<const std::array<std::uint32_t, 8>> words, std::span<std::uint32_t> states,
+                             const std::array<std::uint32_t, 8>& factors) {
+  __m128i by[Pairs];
+  for (std::size_t p = 0; p < Pairs; ++p) by[p] = constants(factors[2 * p], factors[2 * p + 1]);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    __m128i sum = _mm_setzero_si128();
+    for (std::size_t p = 0; p < Pairs; ++p) {
+      const __m128i pair =
+          _mm_cvtepu32_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(words[i].data() + 2 * p)));
+      sum = _mm_xor_si128(sum, _mm_clmulepi64_si128(pair, by[p], 0x00));  // n = 32, m = 64
+      sum = _mm_xor_si128(sum, _mm_clmulepi64_si128(pair, by[p], 0x11));
+    }
+    states[i] ^= reduce_64(sum);
+  }
+}
+
+}  // namespace
+
+void carryless_words(std::span<const std::array<std::uint32_t, 8>> words, std::span<std::uint32_t> states,
+                     const std::array<std::uint32_t, 8>& factors, std::size_t pairs) {
+  switch (pairs) {
+    case 1:
+      return words_of<1>(words, states, factors);
+    case 2:
+      return words_of<2>(words, states, factors);
+    case 3:
+      return words_of<3>(words, states, factors);
+    default:
+      return words_of<4>(words, states, factors);
+  }
+}
+
 }  // namespace weft::wire::crc_detail
 
 #else
@@ -119,6 +154,10 @@ std::uint32_t carryless_update(std::uint32_t, std::span<const std::uint8_t>, std
 }
 void carryless_patch(std::span<const std::uint64_t>, std::span<std::uint32_t>, std::uint64_t, std::uint32_t,
                      std::uint32_t) {
+  WEFT_CHECK(false);
+}
+void carryless_words(std::span<const std::array<std::uint32_t, 8>>, std::span<std::uint32_t>,
+                     const std::array<std::uint32_t, 8>&, std::size_t) {
   WEFT_CHECK(false);
 }
 

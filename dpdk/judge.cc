@@ -1,0 +1,172 @@
+#include "dpdk/judge.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "dpdk/stream.h"
+
+namespace weft::dpdk {
+namespace {
+
+constexpr unsigned kPrecision = 7;        // of the histogram: 1 part in 128
+constexpr std::size_t kMostAnswers = 32;  // CNPs that wait to be sent
+constexpr std::size_t kMostCnps = 4096;   // CNPs that wait to be acted on
+
+void set(std::atomic<std::uint64_t>& counter, std::uint64_t value) { counter.store(value, std::memory_order_relaxed); }
+
+}  // namespace
+
+Judge::Judge(const JudgeOptions& options, const Clock& clock)
+    : options_(options),
+      ns_per_tick_(1e9 / clock.ticks_per_second()),
+      epoch_(clock_epoch()),
+      cnp_ticks_(clock.to_ticks(options.cnp_interval)),
+      table_(options.most_flows),
+      latency_(kPrecision) {}
+
+bool Judge::icrc_is_good(const FrameRef& frame, const Arrival& arrival) {
+  if (options_.icrc_one_in == 0) return true;
+  if (until_check_ > 0) {
+    --until_check_;
+    return true;
+  }
+  until_check_ = options_.icrc_one_in - 1;
+  ++checked_;
+  if (wire::icrc_matches({frame.data, frame.size}, arrival.layout)) return true;
+  ++bad_;
+  return false;
+}
+
+void Judge::record(std::uint64_t elapsed, std::uint64_t times) {
+  // Clocks of two cores may differ by a little: never below 0.
+  const double ns = static_cast<std::int64_t>(elapsed) > 0 ? static_cast<double>(elapsed) * ns_per_tick_ : 0;
+  latency_.record(static_cast<std::uint64_t>(ns), times);
+}
+
+void Judge::read_stamp(const FrameRef& frame, const Arrival& arrival, std::uint64_t now) {
+  if (arrival.layout.payload_size < Stamp::kSize) return;
+  Stamp stamp;
+  std::memcpy(&stamp, frame.data + arrival.layout.payload, Stamp::kSize);
+  if (stamp.magic != Stamp::kMagic) return;
+  if (stamp.epoch != epoch_) {
+    ++other_clock_;
+    return;
+  }
+  if (stamp.ticks == last_stamp_) {
+    ++last_times_;
+    return;
+  }
+  if (last_times_ > 0) record(now - last_stamp_, last_times_);
+  last_stamp_ = stamp.ticks;
+  last_times_ = 1;
+}
+
+void Judge::answer(const FrameRef& frame, const Arrival& arrival, FlowDetail& detail, std::uint64_t now) {
+  if (!options_.answer_ce || now < detail.next_cnp) return;
+  if (answers_.size() >= kMostAnswers) return;  // the next marked packet of the flow asks again
+  const auto parsed = wire::parse_frame({frame.data, frame.size});
+  const auto qp = static_cast<std::uint32_t>(static_cast<std::int64_t>(arrival.dest_qp) + options_.sender_qp_offset);
+  auto cnp = wire::build_frame(wire::cnp_for(parsed->headers, qp & wire::kMask24, options_.cnp_class), {});
+  if (!cnp) return;
+  answers_.push_back(std::move(*cnp));
+  detail.next_cnp = now + cnp_ticks_;
+  ++due_;
+}
+
+inline void Judge::track(const FrameRef& frame, const Arrival& arrival, std::uint64_t now) {
+  ++requests_;
+  payload_bytes_ += arrival.layout.payload_size;
+  FlowSlot* slot = table_.find_or_add(arrival.flow);
+  if (slot == nullptr) {
+    ++untracked_;
+    return;
+  }
+  FlowDetail& detail = table_.detail(*slot);
+  slot->tracker.take(arrival.psn, detail.window, sum_);
+  read_stamp(frame, arrival, now);
+  if (!arrival.marked_ce) return;
+  ++marked_;
+  ++detail.marked_ce;
+  answer(frame, arrival, detail, now);
+}
+
+void Judge::take(std::span<const FrameRef> frames, std::uint64_t now) {
+  WEFT_CHECK(frames.size() <= arrivals_.size());
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    arrivals_[i] = classify({frames[i].data, frames[i].size});
+    bytes += frames[i].size;
+    if (arrivals_[i].kind == ArrivalKind::kRequest) table_.prefetch(arrivals_[i].flow);
+  }
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const Arrival& arrival = arrivals_[i];
+    if (arrival.kind == ArrivalKind::kForeign) {
+      ++foreign_;
+    } else if (!icrc_is_good(frames[i], arrival)) {
+      continue;
+    } else if (arrival.kind == ArrivalKind::kRequest) {
+      track(frames[i], arrival, now);
+    } else if (arrival.kind == ArrivalKind::kCnp) {
+      ++cnps_;
+      if (cnp_qps_.size() < kMostCnps) cnp_qps_.push_back(arrival.dest_qp);
+    } else {
+      ++responses_;
+    }
+  }
+  if (last_times_ > 0) record(now - last_stamp_, last_times_);
+  last_times_ = 0;
+  last_stamp_ = 0;
+  publish(frames.size(), bytes);
+}
+
+void Judge::publish(std::size_t frames, std::uint64_t bytes) {
+  JudgeCounters& c = counters_;
+  set(c.packets, c.packets.load(std::memory_order_relaxed) + frames);
+  set(c.bytes, c.bytes.load(std::memory_order_relaxed) + bytes);
+  set(c.payload_bytes, payload_bytes_);
+  set(c.requests, requests_);
+  set(c.responses, responses_);
+  set(c.cnps, cnps_);
+  set(c.foreign, foreign_);
+  set(c.untracked, untracked_);
+  set(c.icrc_checked, checked_);
+  set(c.icrc_bad, bad_);
+  set(c.marked_ce, marked_);
+  set(c.cnps_due, due_);
+  set(c.lost, sum_.lost);
+  set(c.duplicates, sum_.duplicates);
+  set(c.reordered, sum_.reordered);
+  set(c.depth, sum_.depth);
+  set(c.too_late, sum_.too_late);
+  set(c.restarts, sum_.restarts);
+  set(c.other_clock, other_clock_);
+  if (!latency_asked_.load(std::memory_order_relaxed)) return;
+  latency_asked_.store(false, std::memory_order_relaxed);
+  const std::scoped_lock lock(latency_mutex_);
+  last_latency_ = latency_.summary();
+}
+
+LatencySummary Judge::last_latency() const {
+  const std::scoped_lock lock(latency_mutex_);
+  return last_latency_;
+}
+
+std::vector<FlowResult> Judge::worst_flows(std::size_t most) const {
+  std::vector<FlowResult> flows;
+  table_.for_each([&](const FlowSlot& slot, const FlowDetail& detail) {
+    flows.push_back({slot.key, slot.tracker.counts(detail.window), detail.marked_ce});
+  });
+  const auto worse = [](const FlowResult& a, const FlowResult& b) {
+    const auto rank = [](const FlowResult& f) {
+      return std::tuple(f.counts.lost, f.counts.reordered + f.counts.duplicates, f.marked_ce, f.counts.packets, ~f.key);
+    };
+    return rank(a) > rank(b);
+  };
+  const std::size_t kept = std::min(most, flows.size());
+  std::partial_sort(flows.begin(), flows.begin() + static_cast<std::ptrdiff_t>(kept), flows.end(), worse);
+  flows.resize(kept);
+  return flows;
+}
+
+}  // namespace weft::dpdk
