@@ -1,0 +1,18 @@
+# tests of area guest: real libibverbs and kernel devices in a guest under QEMU. One guest at a time: two cores are all there is.
+find_package(Python3 COMPONENTS Interpreter)
+
+# weft_guest(FILE CLASS CASES...): ctest sees each as guest.CLASS.CASE, label `heavy`.
+function(weft_guest file class)
+  foreach(case ${ARGN})
+    set(name guest.${class}.${case})
+    add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} -B -m unittest -v ${file}.${class}.test_${case}
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/guest)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600 SKIP_REGULAR_EXPRESSION "skipped ['\"]" LABELS heavy
+                         RESOURCE_LOCK guest ENVIRONMENT "WEFT_BINARY_DIR=${PROJECT_BINARY_DIR}")
+  endforeach()
+endfunction()
+
+if(Python3_FOUND)
+  weft_guest(harness Harness nodes_exchange_data_and_exit_codes_come_back guest_that_takes_too_long_is_ended
+             soft_iwarp_has_its_devices nodes_can_live_in_namespaces wrong_options_are_named)
+endif()
