@@ -20,6 +20,7 @@ enum ExitCode : int {
 // Sets `run` when its subcommand was chosen.
 void add_predict(CLI::App& app, std::function<int()>& run);
 void add_topo(CLI::App& app, std::function<int()>& run);
+void add_verbs(CLI::App& app, std::function<int()>& run);  // where the RDMA libraries are there
 // Where DPDK was found. `eal`: what follows `--` on the command line.
 void add_dpdk(CLI::App& app, std::function<int()>& run, const std::vector<std::string>& eal);
 

@@ -39,6 +39,9 @@ int main(int argc, char** argv) {
   std::function<int()> run;
   weft::add_predict(app, run);
   weft::add_topo(app, run);
+#ifdef WEFT_HAS_VERBS
+  weft::add_verbs(app, run);
+#endif
   const std::vector<std::string> eal = split_off_eal(argc, argv);
 #ifdef WEFT_HAS_DPDK
   weft::add_dpdk(app, run, eal);

@@ -168,18 +168,19 @@ Expected<std::optional<ControlMessage>> Control::poll() {
   return ControlMessage{head->kind, std::move(*body)};
 }
 
-Expected<nlohmann::ordered_json> Control::receive(ControlKind kind) {
+Expected<ControlMessage> Control::receive_any() {
   const auto deadline = Clock::now() + limit_;
   while (true) {
     auto message = poll();
     if (!message) return tl::unexpected(message.error());
-    if (*message && (*message)->kind == ControlKind::kRefused)
-      return tl::unexpected(
-          Error{ErrorCode::kEnvironment, "the peer refused: " + (*message)->body.value("message", ""), {}, {}, {}});
-    if (*message && (*message)->kind != kind)
-      return input_error("the peer sent another message than was its turn",
-                         fmt::format("{}, not {}", static_cast<int>((*message)->kind), static_cast<int>(kind)));
-    if (*message) return std::move((*message)->body);
+    if (*message && (*message)->kind == ControlKind::kAlive) continue;
+    if (*message && (*message)->kind == ControlKind::kRefused) {
+      const auto& body = (*message)->body;
+      const std::string why =
+          body.contains("message") && body["message"].is_string() ? body["message"].get<std::string>() : "";
+      return environment_error("the peer refused: " + why);
+    }
+    if (*message) return std::move(**message);
     if (stop_ != nullptr && *stop_) return stopped();
     if (Clock::now() > deadline)
       return environment_error("the peer said nothing for too long", fmt::format("{} s", limit_.count() / 1000),
@@ -187,6 +188,15 @@ Expected<nlohmann::ordered_json> Control::receive(ControlKind kind) {
     pollfd ready{socket_.get(), POLLIN, 0};
     ::poll(&ready, 1, static_cast<int>(kPollStep.count()));
   }
+}
+
+Expected<nlohmann::ordered_json> Control::receive(ControlKind kind) {
+  auto message = receive_any();
+  if (!message) return tl::unexpected(message.error());
+  if (message->kind != kind)
+    return input_error("the peer sent another message than was its turn",
+                       fmt::format("{}, not {}", static_cast<int>(message->kind), static_cast<int>(kind)));
+  return std::move(message->body);
 }
 
 std::string Control::local_address() const {

@@ -21,7 +21,18 @@ constexpr std::uint16_t kDefaultControlPort = 18600;
 constexpr std::size_t kControlHeadSize = 12;
 constexpr std::size_t kLargestControlBody = std::size_t{4} << 20;  // B; an offer of 16,384 QPs is 1 MiB
 
-enum class ControlKind : std::uint16_t { kPlan = 1, kOffer, kReady, kStart, kRound, kDone, kRefused, kBye };
+enum class ControlKind : std::uint16_t {
+  kPlan = 1,
+  kOffer,
+  kStart,
+  kAlive,
+  kRound,
+  kChecked,
+  kDone,
+  kReport,
+  kRefused,
+  kBye
+};
 
 struct ControlMessage {
   ControlKind kind = ControlKind::kBye;
@@ -70,6 +81,7 @@ class Control {
   [[nodiscard]] Expected<void> send(const ControlMessage& message);
   // The next message, which must be of this kind. A peer's refusal comes back as its error.
   [[nodiscard]] Expected<nlohmann::ordered_json> receive(ControlKind kind);
+  [[nodiscard]] Expected<ControlMessage> receive_any();
   // The same without waiting; nullopt: nothing whole is there yet.
   [[nodiscard]] Expected<std::optional<ControlMessage>> poll();
 

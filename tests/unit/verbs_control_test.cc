@@ -49,7 +49,7 @@ TEST(VerbsControl, MessageComesBackAsItWasSent) {
 
 TEST(VerbsControl, MessageInPiecesIsPutTogether) {
   Pair pair;
-  const std::string bytes = encode({ControlKind::kReady, {{"a", 1}}});
+  const std::string bytes = encode({ControlKind::kStart, {{"a", 1}}});
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     pair.write(bytes.substr(i, 1));
     const auto got = pair.ours->poll();

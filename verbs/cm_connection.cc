@@ -1,0 +1,171 @@
+// Connecting by rdma_cm: the only way for iWARP, and the one that routers and IPv6 know.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "verbs/connection.h"
+
+namespace weft::verbs {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int kResolveMilliseconds = 3000;
+
+struct Acknowledge {
+  void operator()(rdma_cm_event* event) const noexcept { rdma_ack_cm_event(event); }
+};
+using Event = std::unique_ptr<rdma_cm_event, Acknowledge>;
+
+// The next event, which must be `wanted`.
+Expected<Event> wait_event(Connection& c, rdma_cm_event_type wanted, Control& control) {
+  const auto deadline = Clock::now() + control.limit();
+  rdma_cm_event* event = nullptr;
+  while (rdma_get_cm_event(c.cm.channel.get(), &event) != 0) {
+    if (errno != EAGAIN && errno != EINTR) return refused("rdma_cm failed", c.port.device, errno);
+    if (Clock::now() > deadline)
+      return environment_error("rdma_cm gave no answer in time", rdma_event_str(wanted),
+                               "check that the peer's address belongs to its RDMA device");
+    pollfd ready{c.cm.channel->fd, POLLIN, 0};
+    ::poll(&ready, 1, 50);
+  }
+  Event got(event);
+  if (got->event == wanted) return got;
+  return environment_error(fmt::format("rdma_cm could not connect: {}", rdma_event_str(got->event)),
+                           got->status < 0 ? std::strerror(-got->status) : fmt::format("status {}", got->status),
+                           "check routes, firewalls and that both addresses belong to RDMA devices");
+}
+
+Expected<void> make_channel(Connection& c) {
+  c.cm.channel.reset(rdma_create_event_channel());
+  if (c.cm.channel == nullptr) return refused("cannot reach rdma_cm", "/dev/infiniband/rdma_cm", errno);
+  fcntl(c.cm.channel->fd, F_SETFL, fcntl(c.cm.channel->fd, F_GETFL) | O_NONBLOCK);
+  return {};
+}
+
+Expected<sockaddr_storage> address_of(const std::string& text, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  if (const int failed = getaddrinfo(text.c_str(), std::to_string(port).c_str(), &hints, &found); failed != 0)
+    return input_error(fmt::format("not an address for rdma_cm: {}", gai_strerror(failed)), text);
+  sockaddr_storage address{};
+  std::memcpy(&address, found->ai_addr, found->ai_addrlen);
+  freeaddrinfo(found);
+  return address;
+}
+
+rdma_port_space space_of(const PairPlan& plan) { return plan.transport == Transport::kUd ? RDMA_PS_UDP : RDMA_PS_TCP; }
+
+rdma_conn_param parameters(const Connection& c) {
+  rdma_conn_param p{};
+  p.responder_resources = p.initiator_depth = static_cast<std::uint8_t>(std::min(c.reads, 255U));
+  p.retry_count = 7;
+  p.rnr_retry_count = 7;
+  return p;
+}
+
+Expected<void> make_qp(Connection& c, rdma_cm_id* id, ibv_qp_init_attr shape) {
+  if (rdma_create_qp(id, c.pd.get(), &shape) != 0)
+    return refused(fmt::format("cannot create a QP ({} are made)", c.qps.size()), c.port.device, errno);
+  c.qps.push_back(id->qp);
+  return {};
+}
+
+Expected<void> call(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
+  auto from = address_of(control.local_address(), 0);
+  auto to = address_of(control.peer_address(), c.peer.cm_port);
+  if (!from) return tl::unexpected(from.error());
+  if (!to) return tl::unexpected(to.error());
+  rdma_cm_id* made = nullptr;
+  if (rdma_create_id(c.cm.channel.get(), &made, nullptr, space_of(plan)) != 0)
+    return refused("cannot make an rdma_cm id", c.port.device, errno);
+  c.cm.ids.emplace_back(made);
+  auto tos = static_cast<std::uint8_t>(plan.traffic_class);
+  if (tos != 0) rdma_set_option(made, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &tos, sizeof tos);
+  if (rdma_resolve_addr(made, reinterpret_cast<sockaddr*>(&*from), reinterpret_cast<sockaddr*>(&*to),
+                        kResolveMilliseconds) != 0)
+    return refused("rdma_cm cannot resolve the peer", control.peer_address(), errno);
+  if (auto event = wait_event(c, RDMA_CM_EVENT_ADDR_RESOLVED, control); !event) return tl::unexpected(event.error());
+  if (made->verbs != c.context)
+    return input_error("the route to the peer leaves by another device",
+                       made->verbs != nullptr ? ibv_get_device_name(made->verbs->device) : "none",
+                       "choose it by --device, or this device's address by --bind");
+  if (rdma_resolve_route(made, kResolveMilliseconds) != 0)
+    return refused("rdma_cm cannot resolve the route", control.peer_address(), errno);
+  if (auto event = wait_event(c, RDMA_CM_EVENT_ROUTE_RESOLVED, control); !event) return tl::unexpected(event.error());
+  if (auto done = make_qp(c, made, shape); !done) return done;
+  rdma_conn_param p = parameters(c);
+  if (rdma_connect(made, &p) != 0) return refused("rdma_cm cannot connect", control.peer_address(), errno);
+  if (auto event = wait_event(c, RDMA_CM_EVENT_ESTABLISHED, control); !event) return tl::unexpected(event.error());
+  return {};
+}
+
+Expected<void> answer(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
+  auto request = wait_event(c, RDMA_CM_EVENT_CONNECT_REQUEST, control);
+  if (!request) return tl::unexpected(request.error());
+  rdma_cm_id* const id = (*request)->id;
+  c.cm.ids.emplace_back(id);
+  request->reset();
+  if (id->verbs != c.context)
+    return input_error("the peer came in by another device", ibv_get_device_name(id->verbs->device),
+                       "choose it by --device on this host");
+  if (auto done = make_qp(c, id, shape); !done) return done;
+  rdma_conn_param p = parameters(c);
+  if (plan.transport == Transport::kUd) p.qp_num = id->qp->qp_num;
+  if (rdma_accept(id, &p) != 0) return refused("rdma_cm cannot accept the peer", c.port.device, errno);
+  if (plan.transport == Transport::kUd) return {};  // no event follows
+  if (auto event = wait_event(c, RDMA_CM_EVENT_ESTABLISHED, control); !event) return tl::unexpected(event.error());
+  return {};
+}
+
+}  // namespace
+
+void CmLink::DestroyQpToo::operator()(rdma_cm_id* id) const noexcept {
+  if (id->qp != nullptr) rdma_destroy_qp(id);
+  GiveBack()(id);
+}
+
+Expected<ibv_context*> cm_context(const std::string& device) {
+  int count = 0;
+  ibv_context** const contexts = rdma_get_devices(&count);
+  if (contexts == nullptr) return refused("cannot reach rdma_cm", "/dev/infiniband/rdma_cm", errno);
+  ibv_context** const found = std::find_if(contexts, contexts + count, [&](const ibv_context* context) {
+    return device == ibv_get_device_name(context->device);
+  });
+  ibv_context* const context = found == contexts + count ? nullptr : *found;
+  rdma_free_devices(contexts);
+  if (context == nullptr)
+    return environment_error("rdma_cm does not know the device", device, "load the kernel's module rdma_ucm");
+  return context;
+}
+
+Expected<std::uint16_t> cm_listen(Connection& c, const PairPlan& plan, const std::string& address) {
+  auto at = address_of(address, 0);
+  if (!at) return tl::unexpected(at.error());
+  if (auto done = make_channel(c); !done) return tl::unexpected(done.error());
+  rdma_cm_id* made = nullptr;
+  if (rdma_create_id(c.cm.channel.get(), &made, nullptr, space_of(plan)) != 0)
+    return refused("cannot make an rdma_cm id", c.port.device, errno);
+  c.cm.listener.reset(made);
+  if (rdma_bind_addr(made, reinterpret_cast<sockaddr*>(&*at)) != 0 || rdma_listen(made, 64) != 0)
+    return refused("rdma_cm cannot listen", address, errno);
+  return ntohs(rdma_get_src_port(made));
+}
+
+Expected<void> cm_connect(Connection& c, const PairPlan& plan, ibv_qp_init_attr shape, Control& control, Side side) {
+  if (side == Side::kCaller)
+    if (auto done = make_channel(c); !done) return done;
+  for (std::uint32_t i = 0; i < plan.qps; ++i) {
+    auto done = side == Side::kCaller ? call(c, plan, shape, control) : answer(c, plan, shape, control);
+    if (!done) return done;
+  }
+  return {};
+}
+
+}  // namespace weft::verbs

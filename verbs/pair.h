@@ -1,0 +1,52 @@
+// `weft verbs bw` and `lat`: one host calls, the other listens, and the caller gets the figures of both.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fabric/error.h"
+#include "fabric/measurement.h"
+#include "verbs/control.h"
+#include "verbs/plan.h"
+
+namespace weft::verbs {
+
+// What each host decides for itself.
+struct LocalChoice {
+  std::string device;  // empty: chosen
+  unsigned port = 0;
+  int gid_index = -1;
+  std::string bind;  // local address of the control connection, may be empty
+  std::uint16_t control_port = kDefaultControlPort;
+  std::string cpus;                 // "3", "0-7,16"; empty: those next to the device
+  Milliseconds limit{20000};        // of each wait for the peer
+  Milliseconds patience{15000};     // without any completion
+  Milliseconds listen_for{600000};  // for a caller
+};
+
+struct PairResult {
+  PairPlan plan;  // as both hosts took it
+  std::string here, there;
+  std::vector<TrafficPoint> points;
+  std::vector<std::string> notes;
+  std::optional<Error> error;  // what ended it early; the points are those until then
+};
+
+// `on_point` gets each point as it is measured.
+using OnPoint = std::function<void(const TrafficPoint&, const PairPlan&)>;
+using OnNote = std::function<void(const std::string&)>;
+
+[[nodiscard]] PairResult call_peer(PairPlan plan, const LocalChoice& choice, const std::string& peer,
+                                   const OnPoint& on_point, const std::atomic<bool>& stop);
+// Serves one caller. Connections that do not speak weft's protocol are told to `on_note`, and it listens on.
+[[nodiscard]] PairResult serve_peer(const LocalChoice& choice, const OnNote& on_note, const std::atomic<bool>& stop);
+
+// The figures of both sides as one point. Bandwidth counts what arrived, both ways.
+struct RunOutcome;
+[[nodiscard]] TrafficPoint point_of(const PairPlan& plan, std::uint64_t size, const RunOutcome& outcome);
+
+}  // namespace weft::verbs

@@ -1,0 +1,78 @@
+// What the two halves of a run share: one message size over connected QPs.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "fabric/histogram.h"
+#include "verbs/connection.h"
+#include "verbs/ticks.h"
+
+namespace weft::verbs {
+
+// What a run lives in.
+struct Session {
+  Connection& connection;
+  const PairPlan& plan;
+  Control& control;
+  const std::atomic<bool>& stop;
+  TickRate clock{};
+  Milliseconds patience{15000};  // without any completion: then the peer is given up
+};
+
+struct RunSpec {
+  std::uint64_t size = 0;  // B
+  std::uint64_t iterations = 0, duration_ms = 0;
+  bool sends = true;      // this side; reads and atomics count as sends
+  bool receives = false;  // this side gets the peer's messages
+};
+
+// What one side saw; goes to the other at the end.
+struct SideReport {
+  std::uint64_t sent = 0;         // completed
+  std::uint64_t received = 0;     // by send or write_imm
+  std::uint64_t lost = 0;         // of the peer's
+  std::uint64_t corrupt = 0;      // messages with a wrong byte
+  std::uint64_t checked = 0;      // messages, every byte
+  std::uint64_t nanoseconds = 0;  // from the first post to the last completion, without pauses for checks
+  double peak_gbits = 0;          // of the best 10 ms and four full queues; 0: too short
+  std::map<std::string, std::uint64_t> counters;  // of the device, by how much they grew
+};
+[[nodiscard]] nlohmann::ordered_json to_json(const SideReport& report);
+[[nodiscard]] Expected<SideReport> side_report_from_json(const nlohmann::ordered_json& json);
+
+struct RunOutcome {
+  SideReport mine, peer;
+  LatencySummary latency{};  // bandwidth: from post to completion
+  bool interrupted = false;
+  std::optional<Error> error;  // what ended it early; the figures are those until then
+};
+
+// Waits for a completion without polling.
+class Sleeper {
+ public:
+  explicit Sleeper(Session& session) : session_(session) {}
+  // After a poll that found nothing: first asks for an event, so that the next poll sees what came before; then sleeps
+  // until it comes, the peer says something, or 5 ms have passed. Errors: kEnvironment.
+  [[nodiscard]] Expected<void> nap();
+
+ private:
+  Session& session_;
+  bool armed_ = false;
+};
+
+// A completion that failed, with its likely causes.
+[[nodiscard]] Error completion_error(const ibv_wc& completion, const Connection& connection);
+
+// Messages posted and completed as fast as they go, both ways where both sides send.
+[[nodiscard]] RunOutcome run_bandwidth(Session& session, class Receiver& receiver, const RunSpec& spec);
+// One message at a time: ping-pong, or post to completion for what fetches.
+[[nodiscard]] RunOutcome run_latency(Session& session, class Receiver& receiver, const RunSpec& spec, Side side);
+
+constexpr std::uint64_t kReceiveBit = std::uint64_t{1} << 63U;  // in wr_id
+
+}  // namespace weft::verbs
