@@ -5,6 +5,7 @@
 
 #include "apps/commands.h"
 #include "apps/console.h"
+#include "apps/verbs_devices.h"
 #include "apps/verbs_options.h"
 #include "emulator/version.h"
 #include "fabric/measurement_json.h"
@@ -99,6 +100,7 @@ void add_verbs(CLI::App& app, std::function<int()>& run) {
   command.require_subcommand(1);
   add_pair(command, "bw", "bandwidth and message rate of a pair of hosts", false, run);
   add_pair(command, "lat", "latency of a pair of hosts", true, run);
+  add_verbs_devices(command, run);
 }
 
 }  // namespace weft

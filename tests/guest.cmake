@@ -15,4 +15,8 @@ endfunction()
 if(Python3_FOUND)
   weft_guest(harness Harness nodes_exchange_data_and_exit_codes_come_back guest_that_takes_too_long_is_ended
              soft_iwarp_has_its_devices nodes_can_live_in_namespaces wrong_options_are_named)
+  if(TARGET weft_verbs)
+    weft_guest(devices Devices soft_roce_in_words_and_json soft_iwarp_is_named link_down_and_no_permission_are_found)
+    weft_guest(devices Without host_without_a_device_says_what_to_load)
+  endif()
 endif()

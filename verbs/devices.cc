@@ -19,4 +19,10 @@ Expected<std::vector<std::string>> device_names() {
   return names;
 }
 
+tl::unexpected<Error> no_device() {
+  return environment_error("this host has no RDMA device", {},
+                           "load the driver: mlx5_ib, irdma, bnxt_re, efa or, without hardware, rdma_rxe (rdma link "
+                           "add rxe0 type rxe netdev ETH); see docs/hardware.md");
+}
+
 }  // namespace weft::verbs

@@ -11,5 +11,7 @@ namespace weft::verbs {
 // Names of the devices, in the kernel's order; empty where there is none.
 // Errors: kEnvironment when the kernel's RDMA support cannot be reached.
 [[nodiscard]] Expected<std::vector<std::string>> device_names();
+// The error of a host without any.
+[[nodiscard]] tl::unexpected<Error> no_device();
 
 }  // namespace weft::verbs

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <optional>
 
+#include "verbs/devices.h"
+
 namespace weft::verbs {
 namespace {
 
@@ -15,9 +17,6 @@ struct FreeList {
   void operator()(ibv_device** list) const noexcept { ibv_free_device_list(list); }
 };
 constexpr std::size_t kMostGids = 1024;  // ConnectX has up to 255 a port
-constexpr const char* kNoDevice =
-    "load the driver: mlx5_ib, irdma, bnxt_re, efa or, without hardware, rdma_rxe (rdma link add rxe0 type rxe netdev "
-    "ETH); see weft verbs devices";
 
 std::string names_of(ibv_device** list, int count) {
   std::string all;
@@ -173,7 +172,7 @@ Expected<Gid> gid_of_address(const std::string& address) {
 Expected<Port> open_port(const PortRequest& request) {
   int count = 0;
   const std::unique_ptr<ibv_device*, FreeList> list(ibv_get_device_list(&count));
-  if (list == nullptr || count == 0) return environment_error("this host has no RDMA device", {}, kNoDevice);
+  if (list == nullptr || count == 0) return no_device();
   ibv_device** const end = list.get() + count;
   ibv_device** const named =
       std::find_if(list.get(), end, [&](ibv_device* device) { return ibv_get_device_name(device) == request.device; });
