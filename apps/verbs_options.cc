@@ -20,7 +20,7 @@ void add_plan_options(CLI::App& command, PairCommand& o) {
   };
   list.push_back(command.add_option("--op", o.op, "write, write_imm, read, send, atomic_cas, atomic_fadd"));
   list.push_back(command.add_option("--transport", o.transport, "RC, UC, UD, XRC"));
-  list.push_back(command.add_option("--sizes", o.sizes, "4K, a list 2,4K,1M or a range 2:8M[:FACTOR]; K, M binary"));
+  list.push_back(command.add_option("--sizes", o.sizes, "4K, a list 2,4K,1M or a range 2:8M[:xFACTOR]; K, M binary"));
   number("--iterations", o.plan.iterations, "messages of each QP at each size");
   list.push_back(command.add_option("--duration", o.duration, "of each size, such as 10s"));
   flag("--until-interrupted", o.until_interrupted, "run until Ctrl-C");

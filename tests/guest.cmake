@@ -18,5 +18,7 @@ if(Python3_FOUND)
   if(TARGET weft_verbs)
     weft_guest(devices Devices soft_roce_in_words_and_json soft_iwarp_is_named link_down_and_no_permission_are_found)
     weft_guest(devices Without host_without_a_device_says_what_to_load)
+    weft_guest(verbs_pairs VerbsPairs every_operation_transport_and_mode_on_soft_roce soft_iwarp_over_rdma_cm
+               each_fault_has_its_message_exit_code_and_bound wire_is_rocev2_and_flow_labels_spread_source_ports)
   endif()
 endif()

@@ -131,6 +131,16 @@ void CmLink::DestroyQpToo::operator()(rdma_cm_id* id) const noexcept {
   GiveBack()(id);
 }
 
+std::string cm_device_of(const std::string& address) {
+  auto at = address_of(address, 0);
+  const Owned<rdma_event_channel> channel(at ? rdma_create_event_channel() : nullptr);
+  rdma_cm_id* made = nullptr;
+  if (channel == nullptr || rdma_create_id(channel.get(), &made, nullptr, RDMA_PS_TCP) != 0) return {};
+  const Owned<rdma_cm_id> id(made);
+  if (rdma_bind_addr(made, reinterpret_cast<sockaddr*>(&*at)) != 0 || made->verbs == nullptr) return {};
+  return ibv_get_device_name(made->verbs->device);
+}
+
 Expected<ibv_context*> cm_context(const std::string& device) {
   int count = 0;
   ibv_context** const contexts = rdma_get_devices(&count);

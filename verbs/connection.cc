@@ -55,8 +55,21 @@ QpShape shape_of(const Connection& c, const PairPlan& plan) {
   shape.srq = c.srq.get();
   shape.sends = plan.depth;
   shape.receives = takes_receives(plan.op) ? plan.receives : 1;
-  shape.inline_size = plan.inline_size;
+  shape.inline_size = c.inline_size;
   return shape;
+}
+
+// The most inline bytes up to those asked for that the device takes, by trial: it does not say.
+void try_inline(Connection& c, const PairPlan& plan) {
+  for (const std::uint32_t size : {plan.inline_size, 128U, 64U, 32U}) {
+    if (size == 0 || size > plan.inline_size) continue;
+    c.inline_size = size;
+    if (QueuePair::created(c.pd.get(), shape_of(c, plan))) break;
+    c.inline_size = 0;
+  }
+  if (c.inline_size < plan.inline_size)
+    c.notes.push_back(
+        fmt::format("--inline {} cut to {}: more is too much for {}", plan.inline_size, c.inline_size, c.port.device));
 }
 
 Expected<void> make_qps(Connection& c, const PairPlan& plan) {
@@ -146,7 +159,7 @@ ibv_qp_init_attr cm_shape(const Connection& c, const PairPlan& plan) {
   wanted.send_cq = wanted.recv_cq = shape.cq;
   wanted.srq = shape.srq;
   wanted.qp_type = plan.transport == Transport::kUd ? IBV_QPT_UD : IBV_QPT_RC;
-  wanted.cap = {shape.sends, shape.srq != nullptr ? 0 : shape.receives, 1, 1, shape.inline_size};
+  wanted.cap = {shape.sends, shape.srq != nullptr ? 0U : shape.receives, 1, 1, shape.inline_size};
   return wanted;
 }
 
@@ -238,6 +251,7 @@ Expected<std::unique_ptr<Connection>> connect_pair(const PairPlan& plan, Port po
     c->context = *context;
   }
   if (auto done = make_shared(*c, plan); !done) return tl::unexpected(done.error());
+  if (plan.transport != Transport::kXrc) try_inline(*c, plan);
   auto connected = plan.rdma_cm ? connect_by_cm(*c, plan, control, side) : connect_by_tcp(*c, plan, control);
   if (!connected) return tl::unexpected(connected.error());
   if (plan.transport == Transport::kUd)
@@ -245,10 +259,6 @@ Expected<std::unique_ptr<Connection>> connect_pair(const PairPlan& plan, Port po
   if (c->mine.mtu != c->peer.mtu && !c->port.iwarp)
     c->notes.push_back(fmt::format("MTU {}: the smaller of {} here and {} there", std::min(c->mine.mtu, c->peer.mtu),
                                    c->mine.mtu, c->peer.mtu));
-  ibv_qp_attr state{};
-  ibv_qp_init_attr made{};
-  if (ibv_query_qp(c->qps[0], &state, IBV_QP_CAP, &made) == 0)
-    c->inline_size = std::min(plan.inline_size, made.cap.max_inline_data);
   return c;
 }
 

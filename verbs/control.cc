@@ -80,8 +80,8 @@ Control::Control(Descriptor socket, Milliseconds limit, const std::atomic<bool>*
   fcntl(socket_.get(), F_SETFL, fcntl(socket_.get(), F_GETFL) | O_NONBLOCK);
   const int on = 1;
   setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  // A host that vanishes without a word is noticed within ten seconds.
-  const unsigned silence = 10000;
+  // A host that vanishes without a word is noticed within fifteen seconds.
+  const unsigned silence = 15000;
   setsockopt(socket_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, sizeof silence);
   setsockopt(socket_.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   const int seconds = 3;

@@ -25,4 +25,11 @@ tl::unexpected<Error> no_device() {
                            "add rxe0 type rxe netdev ETH); see docs/hardware.md");
 }
 
+Expected<void> require_devices() {
+  const auto names = device_names();
+  if (!names) return tl::unexpected(names.error());
+  if (names->empty()) return no_device();
+  return {};
+}
+
 }  // namespace weft::verbs

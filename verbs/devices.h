@@ -14,4 +14,7 @@ namespace weft::verbs {
 // The error of a host without any.
 [[nodiscard]] tl::unexpected<Error> no_device();
 
+// Errors: kEnvironment, with the modules to load, where there is no device.
+[[nodiscard]] Expected<void> require_devices();
+
 }  // namespace weft::verbs

@@ -33,8 +33,9 @@ std::string way_out(int error) {
           "more: fewer --qps, a smaller --depth or --sizes",
           locked_memory_limit());
     case ENOSPC:
+    case EAGAIN:
     case EMFILE:
-      return "the device or process has no more of these: use fewer --qps";
+      return "the device, or this process by its rdma cgroup, has no more of these: use fewer --qps";
     case ENODEV:
       return "the device went away: see weft verbs devices";
     default:

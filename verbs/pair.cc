@@ -6,6 +6,7 @@
 
 #include "fabric/json_member.h"
 #include "verbs/counters.h"
+#include "verbs/devices.h"
 #include "verbs/placement.h"
 #include "verbs/receiver.h"
 #include "verbs/watch.h"
@@ -194,12 +195,19 @@ PairResult call_peer(PairPlan plan, const LocalChoice& choice, const std::string
                      const std::atomic<bool>& stop) {
   PairResult result;
   result.plan = plan;
-  if (auto done = call(std::move(plan), choice, peer, on_point, stop, result); !done) result.error = done.error();
+  if (auto there = require_devices(); !there)
+    result.error = there.error();
+  else if (auto done = call(std::move(plan), choice, peer, on_point, stop, result); !done)
+    result.error = done.error();
   return result;
 }
 
 PairResult serve_peer(const LocalChoice& choice, const OnNote& on_note, const std::atomic<bool>& stop) {
   PairResult result;
+  if (auto there = require_devices(); !there) {
+    result.error = there.error();
+    return result;
+  }
   auto listener = Listener::listening(choice.bind, choice.control_port);
   if (!listener) {
     result.error = listener.error();

@@ -96,10 +96,11 @@ Expected<std::vector<std::uint64_t>> parse_sizes(const std::string& text) {
   std::vector<std::uint64_t> sizes;
   for (const std::string& part : split(text, ',')) {
     const std::vector<std::string> range = split(part, ':');
-    if (range.size() > 3) return input_error("--sizes: not a size or range", part, "4K, 2:1M or 2:1M:4");
+    if (range.size() > 3) return input_error("--sizes: not a size or range", part, "4K, 2:1M or 2:1M:x4");
     const auto first = parse_size(range[0]);
     const auto last = range.size() > 1 ? parse_size(range[1]) : first;
-    const auto factor = range.size() > 2 ? parse_size(range[2]) : Expected<std::uint64_t>(2);
+    const bool by = range.size() > 2 && range[2].starts_with('x');  // as weft predict writes it
+    const auto factor = range.size() > 2 ? parse_size(range[2].substr(by ? 1 : 0)) : Expected<std::uint64_t>(2);
     for (const auto* value : {&first, &last, &factor})
       if (!*value) return tl::unexpected(value->error());
     if (*factor < 2 || *last < *first || (*first == 0 && *last > 0))

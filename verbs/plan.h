@@ -46,7 +46,7 @@ struct PairPlan {
 // From a peer, so not trusted: checked. Errors: kInput.
 [[nodiscard]] Expected<PairPlan> plan_from_json(const nlohmann::ordered_json& json);
 
-// "4K", "2,4K,1M", "2:1M" (doubling), "2:1M:4" (by that factor); K, M, G binary as perftest's. Errors: kInput.
+// "4K", "2,4K,1M", "2:1M" (doubling), "2:1M:x4" (by that factor); K, M, G binary as perftest's. Errors: kInput.
 [[nodiscard]] Expected<std::vector<std::uint64_t>> parse_sizes(const std::string& text);
 // Cuts sizes above the largest message; each cut is a note.
 void cut_sizes(std::vector<std::uint64_t>& sizes, std::uint64_t largest, const std::string& why,

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -113,7 +114,13 @@ Expected<Port> opened(ibv_device* device) {
   port.device = ibv_get_device_name(device);
   port.iwarp = device->transport_type == IBV_TRANSPORT_IWARP;
   port.context.reset(ibv_open_device(device));
-  if (port.context == nullptr) return refused("cannot open the RDMA device", port.device, errno);
+  if (port.context == nullptr) {
+    // libibverbs looks for other ways in afterwards, and leaves the last one's errno.
+    const int failed = errno;
+    const std::string file = std::string("/dev/infiniband/") + device->dev_name;
+    const bool forbidden = ::access(file.c_str(), F_OK) == 0 && ::access(file.c_str(), R_OK | W_OK) != 0;
+    return refused("cannot open the RDMA device", port.device, forbidden ? EACCES : failed);
+  }
   if (const int failed = ibv_query_device(port.context.get(), &port.limits); failed != 0)
     return refused("cannot query the RDMA device", port.device, failed);
   return port;
@@ -131,13 +138,14 @@ bool has_active_port(const Port& port) {
 Expected<Port> chosen(ibv_device** list, int count, const PortRequest& request) {
   std::vector<Port> active;
   std::optional<Error> first_error;
+  const std::string by_cm = cm_device_of(request.local_address);
   for (int i = 0; i < count; ++i) {
     auto port = opened(list[i]);
     if (!port) {
       if (!first_error) first_error = port.error();
       continue;
     }
-    if (entry_of(port->context.get(), request.local_address)) return port;
+    if (entry_of(port->context.get(), request.local_address) || port->device == by_cm) return port;
     if (has_active_port(*port)) active.push_back(std::move(*port));
   }
   if (active.empty() && first_error) return tl::unexpected(*first_error);
@@ -170,9 +178,10 @@ Expected<Gid> gid_of_address(const std::string& address) {
 }
 
 Expected<Port> open_port(const PortRequest& request) {
+  if (auto there = require_devices(); !there) return tl::unexpected(there.error());
   int count = 0;
   const std::unique_ptr<ibv_device*, FreeList> list(ibv_get_device_list(&count));
-  if (list == nullptr || count == 0) return no_device();
+  if (list == nullptr) return refused("cannot list RDMA devices", {}, errno);
   ibv_device** const end = list.get() + count;
   ibv_device** const named =
       std::find_if(list.get(), end, [&](ibv_device* device) { return ibv_get_device_name(device) == request.device; });

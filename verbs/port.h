@@ -18,6 +18,9 @@ using Gid = std::array<std::uint8_t, 16>;
 // The GID that an address has: IPv4 as ::ffff:a.b.c.d. Errors: kInput.
 [[nodiscard]] Expected<Gid> gid_of_address(const std::string& address);
 
+// The device that rdma_cm uses from a local address: for iWARP, whose GIDs are no addresses. Empty: none.
+[[nodiscard]] std::string cm_device_of(const std::string& address);
+
 struct PortRequest {
   std::string device;         // empty: the one that has `local_address`, else the only one that is active
   unsigned port = 0;          // 0: the first active one
