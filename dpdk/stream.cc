@@ -104,8 +104,9 @@ wire::FrameHeaders Stream::headers(std::uint32_t qp, std::uint32_t index, std::u
   h.bth.ack_request = packet.last && info->request &&
                       (info->transport == wire::Transport::kRc || info->transport == wire::Transport::kXrc);
   h.bth.becn = packet.opcode == wire::kOpcodeCnp;
-  h.extensions.reth = {spec_.virtual_address + message * static_cast<std::uint64_t>(spec_.message.count) % kRegion,
-                       spec_.rkey, static_cast<std::uint32_t>(spec_.message.count)};
+  h.extensions.reth = {
+      address_in_region(spec_.virtual_address, message * static_cast<std::uint64_t>(spec_.message.count)), spec_.rkey,
+      static_cast<std::uint32_t>(spec_.message.count)};
   h.extensions.atomic = {spec_.virtual_address, spec_.rkey, 1, 0};
   h.extensions.deth = {spec_.q_key, 0, spec_.source_qp};
   h.extensions.immediate.data = Stamp::kMagic;

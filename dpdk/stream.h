@@ -47,8 +47,12 @@ struct StreamSpec {
 };
 
 inline constexpr std::uint32_t kMostQps = 1U << 20;
-// Behind the addresses, VAs start anew, so that all messages lie in one region.
+// Messages lie in one region, aligned to its size, and wrap around in it: the upper half of their addresses is
+// constant.
 inline constexpr std::uint64_t kRegion = std::uint64_t{1} << 30;
+[[nodiscard]] constexpr std::uint64_t address_in_region(std::uint64_t first, std::uint64_t offset) {
+  return (first & ~(kRegion - 1)) | ((first + offset) & (kRegion - 1));
+}
 
 // First 16 bytes of a payload that has room for them: when it was sent, and by whose clock.
 struct Stamp {

@@ -14,6 +14,8 @@ namespace {
 
 using wire::Field;
 
+constexpr std::size_t kAhead = 8;  // QPs that are fetched before their turn
+
 template <typename T>
 void store(std::uint8_t* at, T value) {
   std::memcpy(at, &value, sizeof value);
@@ -86,11 +88,14 @@ Expected<void> Transmitter::make_shapes(const Options& options) {
     if (!pool) return tl::unexpected(pool.error());
     plan.pool = std::move(*pool);
     const wire::FrameLayout& layout = plan.shape.layout;
-    std::vector<std::uint32_t> offsets{layout.bth + 8};
-    if (plan.shape.address_at > 0) offsets.insert(offsets.end(), {plan.shape.address_at, plan.shape.address_at + 4});
-    if (plan.shape.stamp_at > 0) offsets.insert(offsets.end(), {plan.shape.stamp_at, plan.shape.stamp_at + 4});
+    // The second word is the lower half of the address; where there is none, a word that is always zero.
+    std::vector<std::uint32_t> offsets{layout.bth + 8,
+                                       plan.shape.address_at > 0 ? plan.shape.address_at + 4 : layout.udp};
     if (sweep_) offsets.push_back(layout.udp);
     plan.words = std::make_unique<wire::IcrcWords>(layout, offsets);
+    if (plan.shape.stamp_at > 0)
+      plan.stamp_words =
+          std::make_unique<wire::IcrcWords>(layout, std::vector{plan.shape.stamp_at, plan.shape.stamp_at + 4});
     plan.header_sum = sum_of_words(std::span(plan.shape.frame).subspan(layout.ip, 10));
     plan.wire_size = static_cast<std::uint32_t>(std::max<std::size_t>(plan.shape.frame.size(), 60));
   }
@@ -108,7 +113,7 @@ void Transmitter::make_flows(std::uint32_t first, std::uint32_t step) {
     std::vector<std::uint8_t> frame = plan.shape.frame;
     const wire::FrameLayout& layout = plan.shape.layout;
     std::memset(&frame[layout.bth + 8], 0, 4);
-    if (plan.shape.address_at > 0) std::memset(&frame[plan.shape.address_at], 0, 8);
+    if (plan.shape.address_at > 0) std::memset(&frame[plan.shape.address_at + 4], 0, 4);
     if (plan.shape.stamp_at > 0) std::memset(&frame[plan.shape.stamp_at], 0, 8);
     if (sweep_) std::memset(&frame[layout.udp], 0, 4);
     const auto patch = [&](Field field) { return wire::IcrcPatch(layout, *find_field(layout, field)); };
@@ -121,10 +126,12 @@ void Transmitter::make_flows(std::uint32_t first, std::uint32_t step) {
                ? wire::udp_source_port(spec_.source_qp + qp, spec_.dest_qp + qp)
                : spec_.source_port;
   };
+  flows_.reserve((spec_.qps - first) / step + 1 + kAhead);
   for (std::uint32_t qp = first; qp < spec_.qps; qp += step) {
     Flow& flow = flows_.emplace_back();
     flow.qp_word = rte_cpu_to_be_32(spec_.dest_qp + qp);
     flow.psn = spec_.start_psn;
+    flow.address = spec_.virtual_address;
     flow.port = rte_cpu_to_be_16(port_of(qp));
     flow.sweep_port = static_cast<std::uint16_t>(qp % std::max<std::uint16_t>(1, spec_.source_ports));
     for (std::size_t s = 0; s < patches.size(); ++s) {
@@ -149,51 +156,80 @@ rte_mbuf* Transmitter::take(ShapePlan& plan) {
   return plan.stash[--plan.stashed];
 }
 
-// Writes what changes, and collects it for the ICRC.
-inline void Transmitter::write(const ShapePlan& plan, const Flow& flow, std::uint64_t now, std::uint32_t i) {
+struct Transmitter::Constants {
+  std::uint32_t bth, udp, ip, address_at, stamp_at, ack_bit, header_sum;
+  std::uint32_t packets_a_message, message, source_port;
+  std::uint16_t source_ports;
+  bool sweep, many_hosts;
+};
+
+Transmitter::Constants Transmitter::constants_of(const ShapePlan& plan) const {
   const Shape& shape = plan.shape;
-  auto* frame = rte_pktmbuf_mtod(burst_[i], std::uint8_t*);
-  wire::IcrcWords::Words& words = words_[i];
-  std::uint32_t word = 1;
-  words[0] = rte_cpu_to_be_32(shape.ack_bit | flow.psn);
-  store(frame + shape.layout.bth + 4, flow.qp_word);
-  store(frame + shape.layout.bth + 8, words[0]);
-  if (shape.address_at > 0) {
-    const std::uint64_t address = rte_cpu_to_be_64(spec_.virtual_address + flow.offset);
-    store(frame + shape.address_at, address);
-    std::memcpy(&words[word], &address, 8);
-    word += 2;
+  return {shape.layout.bth,  shape.layout.udp,   shape.layout.ip,
+          shape.address_at,  shape.stamp_at,     shape.ack_bit,
+          plan.header_sum,   packets_a_message_, static_cast<std::uint32_t>(spec_.message.count),
+          spec_.source_port, spec_.source_ports, sweep_,
+          many_hosts_};
+}
+
+// Writes what changes, and collects what the ICRC has to know of it.
+inline void Transmitter::write(const Constants& c, Flow& flow, std::uint64_t now, std::uint8_t* frame,
+                               std::uint32_t* words) {
+  words[0] = rte_cpu_to_be_32(c.ack_bit | flow.psn);
+  store(frame + c.bth + 4, std::uint64_t{words[0]} << 32 | flow.qp_word);
+  words[1] = 0;
+  if (c.address_at > 0) {
+    const std::uint64_t address = rte_cpu_to_be_64(flow.address);
+    store(frame + c.address_at, address);
+    words[1] = static_cast<std::uint32_t>(address >> 32);
   }
-  if (shape.stamp_at > 0) {
-    store(frame + shape.stamp_at, now);
-    std::memcpy(&words[word], &now, 8);
-    word += 2;
-  }
-  if (sweep_) {
-    const auto port = static_cast<std::uint16_t>(spec_.source_port + flow.sweep_port);
-    words[word] = rte_cpu_to_be_32(std::uint32_t{port} << 16 | wire::kRoceV2Port);
-    store(frame + shape.layout.udp, words[word]);
+  if (c.stamp_at > 0) store(frame + c.stamp_at, now);
+  if (c.sweep) {
+    words[2] = rte_cpu_to_be_32((c.source_port + flow.sweep_port) << 16 | wire::kRoceV2Port);
+    store(frame + c.udp, words[2]);
   } else {
-    store(frame + shape.layout.udp, flow.port);
+    store(frame + c.udp, flow.port);
   }
-  if (!many_hosts_) return;
-  std::uint32_t sum = plan.header_sum + flow.address_sum;
+  if (!c.many_hosts) return;
+  std::uint32_t sum = c.header_sum + flow.address_sum;
   sum = (sum & 0xFFFF) + (sum >> 16);
   sum = (sum & 0xFFFF) + (sum >> 16);
-  store(frame + shape.layout.ip + 10, static_cast<std::uint16_t>(~sum));
-  store(frame + shape.layout.ip + 12, flow.addresses);
+  store(frame + c.ip + 10, static_cast<std::uint16_t>(~sum));
+  store(frame + c.ip + 12, flow.addresses);
 }
 
-inline void Transmitter::advance(Flow& flow) {
+inline void Transmitter::advance(const Constants& c, Flow& flow, std::uint64_t& messages) {
   flow.psn = (flow.psn + 1) & wire::kMask24;
-  if (++flow.index < packets_a_message_) return;
+  if (++flow.index < c.packets_a_message) return;
   flow.index = 0;
-  flow.offset = (flow.offset + static_cast<std::uint64_t>(spec_.message.count)) & (kRegion - 1);
-  ++messages_;
-  if (sweep_ && ++flow.sweep_port == spec_.source_ports) flow.sweep_port = 0;
+  flow.address = address_in_region(flow.address, c.message);
+  ++messages;
+  if (c.sweep && ++flow.sweep_port == c.source_ports) flow.sweep_port = 0;
 }
 
-std::uint32_t Transmitter::build(std::uint64_t now, std::uint32_t count) {
+std::uint32_t Transmitter::build_one_shape(std::uint64_t now, std::uint32_t count) {
+  ShapePlan& plan = plans_[0];
+  if (rte_mempool_get_bulk(plan.pool.get(), reinterpret_cast<void**>(burst_.data()), count) != 0) return 0;
+  const Constants c = constants_of(plan);
+  Flow* const flows = flows_.data();
+  const std::size_t flow_count = flows_.size();
+  const std::uint32_t stamp_icrc = plan.stamp_icrc;
+  std::size_t next = next_flow_;
+  std::uint64_t messages = messages_;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Flow& flow = flows[next];
+    __builtin_prefetch(flows + next + kAhead);
+    if (++next == flow_count) next = 0;
+    icrcs_[i] = flow.icrc[0] ^ stamp_icrc;
+    write(c, flow, now, rte_pktmbuf_mtod(burst_[i], std::uint8_t*), words_[i].data());
+    advance(c, flow, messages);
+  }
+  next_flow_ = next;
+  messages_ = messages;
+  return count;
+}
+
+std::uint32_t Transmitter::build_shapes(std::uint64_t now, std::uint32_t count) {
   const std::size_t last_shape = plans_.size() - 1;
   for (std::uint32_t i = 0; i < count; ++i) {
     Flow& flow = flows_[next_flow_];
@@ -201,13 +237,24 @@ std::uint32_t Transmitter::build(std::uint64_t now, std::uint32_t count) {
     burst_[i] = take(plans_[s]);
     if (burst_[i] == nullptr) return i;  // all buffers are under way
     if (++next_flow_ == flows_.size()) next_flow_ = 0;
-    __builtin_prefetch(&flows_[next_flow_ + 8 < flows_.size() ? next_flow_ + 8 : 0]);
     shape_of_[i] = static_cast<std::uint8_t>(s);
-    icrcs_[i] = flow.icrc[s];
-    write(plans_[s], flow, now, i);
-    advance(flow);
+    icrcs_[i] = flow.icrc[s] ^ plans_[s].stamp_icrc;
+    const Constants c = constants_of(plans_[s]);
+    write(c, flow, now, rte_pktmbuf_mtod(burst_[i], std::uint8_t*), words_[i].data());
+    advance(c, flow, messages_);
   }
   return count;
+}
+
+std::uint32_t Transmitter::build(std::uint64_t now, std::uint32_t count) {
+  for (ShapePlan& plan : plans_) {
+    if (!plan.stamp_words) continue;
+    wire::IcrcWords::Words stamp{};
+    std::memcpy(stamp.data(), &now, sizeof now);
+    plan.stamp_icrc = 0;
+    plan.stamp_words->apply({&stamp, 1}, {&plan.stamp_icrc, 1});
+  }
+  return one_shape_ ? build_one_shape(now, count) : build_shapes(now, count);
 }
 
 void Transmitter::store_icrcs(std::uint32_t count) {

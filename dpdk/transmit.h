@@ -63,7 +63,7 @@ class Transmitter {
     std::uint32_t qp_word = 0, index = 0;      // dest QP behind a zero byte; packet of the message that is next
     std::uint32_t psn = 0;                     // host order
     std::uint16_t port = 0, sweep_port = 0;    // source port on the wire; of a sweep in host order
-    std::uint64_t offset = 0;                  // of the message in the region
+    std::uint64_t address = 0;                 // of the message
     std::array<std::uint32_t, 3> icrc{};       // of each shape, with all changing words zero
     std::array<std::uint32_t, 2> addresses{};  // IPv4 source and destination, where each QP has its own
     std::uint32_t address_sum = 0;             // theirs, for the checksum
@@ -71,7 +71,8 @@ class Transmitter {
   struct ShapePlan {
     Shape shape;
     Pool pool;
-    std::unique_ptr<wire::IcrcWords> words;
+    std::unique_ptr<wire::IcrcWords> words, stamp_words;  // what differs by packet, and by burst
+    std::uint32_t stamp_icrc = 0;                         // of the burst's stamp
     std::uint32_t wire_size = 0;
     std::uint32_t header_sum = 0;  // IPv4 header without addresses and checksum
     std::array<rte_mbuf*, kBurst> stash{};
@@ -83,11 +84,17 @@ class Transmitter {
   void make_flows(std::uint32_t first, std::uint32_t step);
   [[nodiscard]] rte_mbuf* take(ShapePlan& plan);
   [[nodiscard]] std::uint32_t build(std::uint64_t now, std::uint32_t count);
-  void write(const ShapePlan& plan, const Flow& flow, std::uint64_t now, std::uint32_t i);
+  [[nodiscard]] std::uint32_t build_one_shape(std::uint64_t now, std::uint32_t count);
+  [[nodiscard]] std::uint32_t build_shapes(std::uint64_t now, std::uint32_t count);
   void store_icrcs(std::uint32_t count);
   void restore_marks(std::uint32_t count);
   std::uint32_t flush();
-  void advance(Flow& flow);
+
+  // What writing a packet needs, copied out of the members: a store through a byte pointer could change those.
+  struct Constants;
+  static void write(const Constants& c, Flow& flow, std::uint64_t now, std::uint8_t* frame, std::uint32_t* words);
+  static void advance(const Constants& c, Flow& flow, std::uint64_t& messages);
+  [[nodiscard]] Constants constants_of(const ShapePlan& plan) const;
 
   const Port* port_;
   const StreamSpec spec_;
