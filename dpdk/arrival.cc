@@ -21,15 +21,13 @@ ArrivalKind kind_of(const wire::OpcodeInfo& info) {
   return info.request && !read ? ArrivalKind::kRequest : ArrivalKind::kResponse;
 }
 
-const std::array<OpcodeRow, 256>& opcode_rows() {
-  static const auto rows = [] {
-    std::array<OpcodeRow, 256> made{};
-    for (const wire::OpcodeInfo& info : wire::all_opcodes())
-      made[info.opcode] = {&info, info.extension_bytes, info.payload, kind_of(info)};
-    return made;
-  }();
-  return rows;
+std::array<OpcodeRow, 256> make_rows() {
+  std::array<OpcodeRow, 256> made{};
+  for (const wire::OpcodeInfo& info : wire::all_opcodes())
+    made[info.opcode] = {&info, info.extension_bytes, info.payload, kind_of(info)};
+  return made;
 }
+const std::array<OpcodeRow, 256> kOpcodeRows = make_rows();  // all_opcodes() is a constant: no order to mind
 
 template <typename T>
 T load(const std::uint8_t* at) {
@@ -46,7 +44,7 @@ constexpr std::uint32_t kBth = kUdp + u32(wire::UdpHeader::kSize), kBehindBth = 
 constexpr std::uint32_t kIcrc = u32(wire::kIcrcSize);
 
 // Untagged IPv4 without options, all lengths in agreement; false: find_layout() has to say.
-bool usual_layout(Frame frame, wire::FrameLayout& layout) {
+inline bool usual_layout(Frame frame, wire::FrameLayout& layout) {
   if (frame.size() < kBehindBth + kIcrc) return false;
   const std::uint8_t* f = frame.data();
   constexpr std::uint64_t kTypeAndVersion = 0x45'00'08;  // EtherType 0x0800, version 4, 5 words
@@ -57,11 +55,13 @@ bool usual_layout(Frame frame, wire::FrameLayout& layout) {
                     ip_length >= kBehindBth - kIp + kIcrc && ip_length + kIp <= frame.size() &&
                     (f[kBth + 1] & 0xF) == 0;
   if (!good) return false;
-  const OpcodeRow& row = opcode_rows()[f[kBth]];
+  const OpcodeRow& row = kOpcodeRows[f[kBth]];
   const std::uint32_t payload = kBehindBth + row.extension_bytes, icrc = kIp + ip_length - kIcrc;
   if (row.info == nullptr || payload > icrc) return false;
   const std::uint32_t padded = icrc - payload, pad = f[kBth + 1] >> 4 & 3;
   if (pad > padded || (padded > 0 && !row.payload) || padded % 4 != 0) return false;
+  layout.vlan_tags = 0;
+  layout.ip_version = wire::IpVersion::kV4;
   layout.ip = kIp;
   layout.udp = kUdp;
   layout.bth = kBth;
@@ -84,15 +84,21 @@ std::uint64_t hash_address(const std::uint8_t* address) {
 
 Arrival classify(Frame frame) {
   Arrival arrival;
+  classify(frame, arrival);
+  return arrival;
+}
+
+void classify(Frame frame, Arrival& arrival) {
   if (!usual_layout(frame, arrival.layout)) {
+    arrival.kind = ArrivalKind::kForeign;
     const auto found = wire::find_layout(frame);
-    if (!found) return arrival;
+    if (!found) return;
     arrival.layout = *found;
   }
   const wire::FrameLayout& layout = arrival.layout;
   const std::uint8_t* ip = frame.data() + layout.ip;
   const std::uint8_t* bth = frame.data() + layout.bth;
-  arrival.kind = opcode_rows()[bth[0]].kind;
+  arrival.kind = kOpcodeRows[bth[0]].kind;
   arrival.dest_qp = load32(bth + 4) & wire::kMask24;
   arrival.psn = load32(bth + 8) & wire::kMask24;
   constexpr std::uint64_t kV4 = std::uint64_t{1} << 62, kV6 = std::uint64_t{1} << 63;
@@ -103,7 +109,6 @@ Arrival classify(Frame frame) {
     arrival.marked_ce = (ip[1] & 0x30) == 0x30;
     arrival.flow = kV6 | hash_address(ip + 8) << 24 | arrival.dest_qp;
   }
-  return arrival;
 }
 
 }  // namespace weft::dpdk

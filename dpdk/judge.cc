@@ -95,7 +95,7 @@ void Judge::take(std::span<const FrameRef> frames, std::uint64_t now) {
   WEFT_CHECK(frames.size() <= arrivals_.size());
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < frames.size(); ++i) {
-    arrivals_[i] = classify({frames[i].data, frames[i].size});
+    classify({frames[i].data, frames[i].size}, arrivals_[i]);
     bytes += frames[i].size;
     if (arrivals_[i].kind == ArrivalKind::kRequest) table_.prefetch(arrivals_[i].flow);
   }

@@ -53,6 +53,10 @@ constexpr std::uint32_t append_zero_byte(std::uint32_t state) { return (state >>
 // The register after `head` and `tail`. REQUIRES: head.size() is a multiple of 16 and not 0.
 [[nodiscard]] std::uint32_t carryless_update(std::uint32_t state, std::span<const std::uint8_t> head,
                                              std::span<const std::uint8_t> tail);
+// The register after `head`, with the bits of `ones` set in it, and `tail`; from kCrcStart.
+[[nodiscard]] std::uint32_t carryless_masked(std::span<const std::uint8_t, 48> head,
+                                             const std::array<std::uint8_t, 48>& ones,
+                                             std::span<const std::uint8_t> tail);
 // What a change of an 8-byte field does to the register, xored into `states`: changed[i] & keep, whose first four bytes
 // on the wire are multiplied by `first` and its last four by `last`. REQUIRES: changed.size() == states.size().
 void carryless_patch(std::span<const std::uint64_t> changed, std::span<std::uint32_t> states, std::uint64_t keep,

@@ -35,10 +35,29 @@ constexpr std::size_t kPrefix = 8;  // of ones, in place of the LRH
 constexpr std::size_t kBlock = 16;  // of the carry-less engine
 constexpr std::size_t kLongestHead = kPrefix + Ipv6Header::kSize + UdpHeader::kSize + Bth::kSize + kBlock;
 
+// Prefix, IPv4, UDP and BTH are three blocks: read where they lie, with these bits set. The prefix covers the end of
+// the Ethernet header or of its tags.
+constexpr std::size_t kIpv4Head = kPrefix + Ipv4Header::kSize + UdpHeader::kSize + Bth::kSize;
+static_assert(kIpv4Head == 3 * kBlock && kPrefix <= EthernetHeader::kSize);
+constexpr std::array<std::uint8_t, kIpv4Head> make_ipv4_ones() {
+  std::array<std::uint8_t, kIpv4Head> ones{};
+  for (std::size_t i = 0; i < kPrefix; ++i) ones[i] = 0xFF;
+  for (const MaskedByte& byte : kIpv4Masked) ones[kPrefix + byte.at] = byte.bits;
+  for (const MaskedByte& byte : kUdpMasked) ones[kPrefix + Ipv4Header::kSize + byte.at] = byte.bits;
+  for (const MaskedByte& byte : kBthMasked) ones[kIpv4Head - Bth::kSize + byte.at] = byte.bits;
+  return ones;
+}
+constexpr auto kIpv4Ones = make_ipv4_ones();
+
 }  // namespace
 
 std::uint32_t icrc(std::span<const std::uint8_t> frame, const FrameLayout& layout, CrcEngine engine) {
   WEFT_CHECK(layout.icrc <= frame.size());
+  if (engine == CrcEngine::kCarryless && layout.ip_version == IpVersion::kV4) {
+    const auto head = frame.subspan(layout.ip - kPrefix).first<kIpv4Head>();
+    const std::size_t end = layout.ip - kPrefix + kIpv4Head;
+    return ~crc_detail::carryless_masked(head, kIpv4Ones, frame.subspan(end, layout.icrc - end));
+  }
   // The masked headers go through a copy, filled up to whole blocks; the rest is read where it lies.
   std::array<std::uint8_t, kLongestHead> head;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled as far as used
   const std::size_t headers = layout.bth + Bth::kSize - layout.ip;
