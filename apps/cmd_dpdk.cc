@@ -8,6 +8,9 @@ void add_dpdk(CLI::App& app, std::function<int()>& run, const std::vector<std::s
   dpdk->require_subcommand(1);
   dpdk->footer("Example, without a NIC or privileges: weft dpdk ports -- --vdev net_ring0");
   add_dpdk_ports(*dpdk, run, eal);
+  add_dpdk_send(*dpdk, run, eal);
+  add_dpdk_receive(*dpdk, run, eal);
+  add_dpdk_loop(*dpdk, run, eal);
 }
 
 }  // namespace weft

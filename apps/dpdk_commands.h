@@ -14,4 +14,8 @@ using EalArguments = std::vector<std::string>;
 // Each sets `run` when its subcommand was chosen. `eal` outlives the run.
 void add_dpdk_ports(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 
+void add_dpdk_send(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
+void add_dpdk_receive(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
+void add_dpdk_loop(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
+
 }  // namespace weft

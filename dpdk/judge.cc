@@ -23,7 +23,8 @@ Judge::Judge(const JudgeOptions& options, const Clock& clock)
       epoch_(clock_epoch()),
       cnp_ticks_(clock.to_ticks(options.cnp_interval)),
       table_(options.most_flows),
-      latency_(kPrecision) {}
+      latency_(kPrecision),
+      last_latency_(kPrecision) {}
 
 bool Judge::icrc_is_good(const FrameRef& frame, const Arrival& arrival) {
   if (options_.icrc_one_in == 0) return true;
@@ -144,10 +145,10 @@ void Judge::publish(std::size_t frames, std::uint64_t bytes) {
   if (!latency_asked_.load(std::memory_order_relaxed)) return;
   latency_asked_.store(false, std::memory_order_relaxed);
   const std::scoped_lock lock(latency_mutex_);
-  last_latency_ = latency_.summary();
+  last_latency_ = latency_;
 }
 
-LatencySummary Judge::last_latency() const {
+Histogram Judge::last_latency() const {
   const std::scoped_lock lock(latency_mutex_);
   return last_latency_;
 }

@@ -65,7 +65,7 @@ class Judge {
   [[nodiscard]] const JudgeCounters& counters() const { return counters_; }
   // The latencies so far, asked for by another thread: ready some bursts after the first call, then of that moment.
   void ask_latency() { latency_asked_.store(true, std::memory_order_relaxed); }
-  [[nodiscard]] LatencySummary last_latency() const;
+  [[nodiscard]] Histogram last_latency() const;
 
   // After the receiver stopped.
   [[nodiscard]] const Histogram& latency() const { return latency_; }
@@ -99,7 +99,7 @@ class Judge {
   JudgeCounters counters_;
   std::atomic<bool> latency_asked_{false};
   mutable std::mutex latency_mutex_;
-  LatencySummary last_latency_;
+  Histogram last_latency_;
 };
 
 }  // namespace weft::dpdk

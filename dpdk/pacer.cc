@@ -35,7 +35,7 @@ std::uint64_t Pacer::scheduled(double t) const {
     const double cycles = std::floor(t / cycle);
     packets = rate * (cycles * on + std::min(t - cycles * cycle, on));
   }
-  const auto whole = static_cast<std::uint64_t>(packets) + 1;  // the first at time 0
+  const auto whole = static_cast<std::uint64_t>(packets + 1e-6) + 1;  // the first at time 0
   return whole - (whole - 1) % profile_.burst - 1 + profile_.burst;
 }
 

@@ -26,7 +26,7 @@ class Pacer {
   static constexpr std::uint32_t kNoLimit = ~std::uint32_t{0};
 
   // Falls behind by `catch_up` at most: what is due beyond is given up, and counted. REQUIRES: check(profile).
-  Pacer(const RateProfile& profile, const Clock& clock, Duration catch_up = Duration::us(1000));
+  Pacer(const RateProfile& profile, const Clock& clock, Duration catch_up = Duration::us(10'000));
 
   void start(std::uint64_t now) { start_ = now; }
 

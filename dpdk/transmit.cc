@@ -307,10 +307,8 @@ std::uint32_t Transmitter::step(std::uint64_t now) {
   counters_.messages.store(messages_, std::memory_order_relaxed);
   counters_.given_up.store(pacer_.given_up(), std::memory_order_relaxed);
   if (mishaps_) restore_marks(count);
-  if (watch_)
-    for (std::uint32_t i = 0; i < count; ++i)
-      watch_({rte_pktmbuf_mtod(burst_[i], std::uint8_t*), rte_pktmbuf_data_len(burst_[i])});
   if (!mishaps_) {
+    show({burst_.data(), count});
     const std::uint16_t went = port_->send(queue_, {burst_.data(), count});
     if (went == count) return count;
     add(counters_.refused, 1);
@@ -318,11 +316,19 @@ std::uint32_t Transmitter::step(std::uint64_t now) {
     return went;
   }
   mishaps_->apply(burst_.data(), count, pending_);
+  show(pending_);
   return flush();
 }
 
+void Transmitter::show(std::span<rte_mbuf* const> frames) const {
+  if (!watch_) return;
+  for (rte_mbuf* frame : frames) watch_({rte_pktmbuf_mtod(frame, std::uint8_t*), rte_pktmbuf_data_len(frame)});
+}
+
 void Transmitter::finish(Duration limit, const Clock& clock) {
+  const std::size_t before = pending_.size();
   if (mishaps_) mishaps_->finish(pending_);
+  show(std::span(pending_).subspan(before));
   const std::uint64_t end = ticks() + clock.to_ticks(limit);
   while (pending_from_ < pending_.size() && ticks() < end) flush();
   add(counters_.packets, 0 - static_cast<std::uint64_t>(pending_.size() - pending_from_));

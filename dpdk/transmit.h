@@ -89,6 +89,7 @@ class Transmitter {
   void store_icrcs(std::uint32_t count);
   void restore_marks(std::uint32_t count);
   std::uint32_t flush();
+  void show(std::span<rte_mbuf* const> frames) const;
 
   // What writing a packet needs, copied out of the members: a store through a byte pointer could change those.
   struct Constants;
