@@ -21,7 +21,7 @@ Expected<void> check(const RateProfile& p) {
 Pacer::Pacer(const RateProfile& profile, const Clock& clock, Duration catch_up)
     : profile_(profile),
       seconds_per_tick_(1 / clock.ticks_per_second()),
-      most_behind_(static_cast<std::uint64_t>(profile.packets_per_second * catch_up.seconds()) +
+      most_behind_(static_cast<std::uint64_t>(std::llround(profile.packets_per_second * catch_up.seconds())) +
                    std::max(profile.burst, 64U)) {}
 
 std::uint64_t Pacer::scheduled(double t) const {
