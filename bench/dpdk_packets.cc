@@ -159,22 +159,23 @@ double judge_ns(const Clock& clock, std::int64_t payload, std::uint32_t flows, s
 
 void bench_judging(const Clock& clock, bench::Table& table) {
   constexpr std::size_t kBuffers = 1024;
-  table.add("receive without ICRC check, 1,024 flows: ns", judge_ns(clock, 64, 1024, kBuffers, false), "limit 15 ns",
-            15);
+  const double plain = judge_ns(clock, 64, 1024, kBuffers, false);
+  table.add("receive without ICRC check, 1,024 flows: ns", plain, "limit 15 ns", 15);
   table.add("receive without ICRC check, 65,536 flows: ns", judge_ns(clock, 64, 65'536, kBuffers, false), "limit 25 ns",
             25);
+  double warm = 0;
   for (const std::int64_t payload : kPayloads) {
-    const double ns = judge_ns(clock, payload, 1024, 64, true);
+    const double ns = warm = judge_ns(clock, payload, 1024, 64, true);
     const double wire = static_cast<double>(payload + 98);
     if (payload == 4096)
       table.add("receive with ICRC check, 4096 B, in cache: ns", ns, "limit 120 ns", 120);
     else
-      table.add(fmt::format("receive with ICRC check, {} B, in cache: ns", payload), ns, "none", ns);
+      table.add(fmt::format("receive with ICRC check, {} B, in cache: ns", payload), ns, "without the check", plain);
     table.add_rate(fmt::format("one core checks, {} B of payload: Gb/s on the wire", payload), wire * 8 / ns,
                    "port of 100 Gb/s", 100);
   }
   const double cold = judge_ns(clock, 4096, 1024, 32'768, true);
-  table.add("receive with ICRC check, 4096 B, from memory: ns", cold, "none", cold);
+  table.add("receive with ICRC check, 4096 B, from memory: ns", cold, "in cache", warm);
 }
 
 }  // namespace

@@ -112,8 +112,13 @@ class Limits(unittest.TestCase):
               ("ring step of 256 KiB over ranks, 131072 GPUs: CPU", "limit 600 s"): 1,
               ("ring step of 64 KiB over ranks, 1048576 GPUs: memory", "limit 24 GiB"): 1}
 
+    DPDK = {("transmit, 64 B of payload", "1.25 x testpmd"): 1, ("transmit, 1024 B of payload", "1.25 x testpmd"): 1,
+            ("transmit, 4096 B of payload", "1.25 x testpmd"): 1, ("slowest payload less fastest", "limit 5 ns"): 1,
+            ("without ICRC check, 1,024 flows", "limit 15 ns"): 1, ("without ICRC check, 65,536 flows", "limit 25 ns"): 1,
+            ("ICRC check, 4096 B, in cache", "limit 120 ns"): 1}
+
     def test_newest_bench_keeps_every_limit(self):
-        for engine, asked in (("fluid", self.FLUID), ("packet", self.PACKET)):
+        for engine, asked in (("fluid", self.FLUID), ("packet", self.PACKET), ("dpdk", self.DPDK)):
             newest = sorted((tree.ROOT / "docs" / "results").glob(f"*-bench-{engine}.txt"))[-1]
             rows = [re.split(r"  +", line.strip()) for line in newest.read_text(encoding="utf-8").splitlines()]
             for (figure, peer), least in asked.items():
