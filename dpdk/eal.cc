@@ -124,13 +124,11 @@ bool huge_pages_usable() {
 std::vector<std::string> with_defaults(const std::vector<std::string>& arguments, bool huge_pages) {
   std::vector<std::string> all;
   if (!has_any(arguments, {"--no-huge", "--in-memory", "--huge-dir", "-m", "--socket-mem", "--legacy-mem",
-                           "--single-file-segments", "--file-prefix"})) {
+                           "--single-file-segments"})) {
     if (huge_pages)
       all = {"--in-memory"};
     else
       all = {"--no-huge", "--no-shconf", "-m", "256"};
-  } else if (has_any(arguments, {"--file-prefix"}) && !huge_pages && !has_any(arguments, {"--no-huge"})) {
-    all = {"--no-huge", "--no-shconf", "-m", "256"};
   }
   if (has_any(arguments, {"--vdev"}) && !has_any(arguments, {"-a", "--allow", "-b", "--block", "--no-pci"}))
     all.emplace_back("--no-pci");

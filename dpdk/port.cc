@@ -28,6 +28,7 @@ PortFacts facts_of(std::uint16_t index) {
   if (rte_eth_dev_info_get(index, &info) == 0) {
     facts.driver = info.driver_name == nullptr ? "" : info.driver_name;
     facts.largest_mtu = info.max_mtu;
+    facts.longest_frame = info.max_rx_pktlen;
     facts.most_receive_queues = info.max_rx_queues;
     facts.most_transmit_queues = info.max_tx_queues;
   }
@@ -55,12 +56,11 @@ Expected<PortFacts> find(const Eal& eal, const std::string& device) {
   return input_error("DPDK has no such port", device, "one of " + names);
 }
 
+// Named by EAL after its driver; a NIC has the name of its bus address.
+bool is_virtual(const PortFacts& facts) { return facts.name.starts_with("net_") || facts.name.starts_with("eth_"); }
+
 Expected<void> check_limits(const PortFacts& facts, const PortOptions& options) {
-  const std::uint32_t mtu = options.largest_frame - kLinkOverhead;
-  if (facts.largest_mtu > 0 && mtu > facts.largest_mtu)
-    return environment_error(fmt::format("port {} ({}) carries an MTU of {} bytes at most, and the frame needs {}",
-                                         facts.name, facts.driver, facts.largest_mtu, mtu),
-                             {}, "lower --mtu or --size, or take a port that carries jumbo frames");
+  if (const auto fits = check_frame_size(facts, options.largest_frame); !fits) return fits;
   if (options.receive_queues > facts.most_receive_queues || options.transmit_queues > facts.most_transmit_queues)
     return environment_error(fmt::format("port {} ({}) has {} receive and {} transmit queues", facts.name, facts.driver,
                                          facts.most_receive_queues, facts.most_transmit_queues),
@@ -71,7 +71,8 @@ Expected<void> check_limits(const PortFacts& facts, const PortOptions& options) 
 
 tl::unexpected<Error> refused(const PortFacts& facts, const char* what, int code) {
   return environment_error(fmt::format("port {} ({}): {}", facts.name, facts.driver, what), reason(code),
-                           "see what the driver says on stderr, with -- --log-level=8 for more");
+                           facts.driver == "net_memif" ? "start the side with role=server first, with the same socket"
+                                                       : "the driver says more with -- --log-level=8");
 }
 
 Expected<rte_mempool*> make_pool(const std::string& name, std::uint32_t count, std::uint32_t largest_frame) {
@@ -97,6 +98,8 @@ Expected<rte_mempool*> receive_pool(const PortFacts& facts, const PortOptions& o
 rte_eth_conf configuration(const PortFacts& facts, const PortOptions& options) {
   rte_eth_conf conf{};
   conf.rxmode.mtu = std::max(options.largest_frame - kLinkOverhead, std::min(kUsualMtu, facts.largest_mtu));
+  if (is_virtual(facts) && facts.longest_frame > 0)  // a memif says 1518, and takes what its bsize holds
+    conf.rxmode.mtu = std::min(conf.rxmode.mtu, facts.longest_frame - kLinkOverhead - RTE_ETHER_CRC_LEN);
   rte_eth_dev_info info{};
   if (options.receive_queues > 1 && rte_eth_dev_info_get(facts.index, &info) == 0) {
     conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
@@ -185,6 +188,17 @@ Error no_port(const Eal& eal) {
           reason_in(eal.log()),
           "name a virtual one, as -- --vdev net_ring0, or bind a NIC: dpdk-devbind.py --bind=vfio-pci ADDRESS",
           {}};
+}
+
+Expected<void> check_frame_size(const PortFacts& facts, std::uint32_t largest_frame) {
+  const std::uint32_t mtu = largest_frame - kLinkOverhead;
+  std::uint32_t most = facts.largest_mtu > 0 ? facts.largest_mtu : UINT32_MAX;
+  if (!is_virtual(facts) && facts.longest_frame > kLinkOverhead + RTE_ETHER_CRC_LEN)
+    most = std::min(most, facts.longest_frame - kLinkOverhead - RTE_ETHER_CRC_LEN);
+  if (mtu <= most) return {};
+  return environment_error(fmt::format("port {} ({}) carries an MTU of {} bytes at most, and the frame needs {}",
+                                       facts.name, facts.driver, most, mtu),
+                           {}, "lower --mtu or --size, or take a port that carries jumbo frames");
 }
 
 std::vector<PortFacts> list_ports(const Eal& /*eal*/) {

@@ -32,6 +32,7 @@ struct PortFacts {
   bool link_up = false;
   Rate link_rate{};  // 0: the driver does not know
   std::uint32_t largest_mtu = 0;
+  std::uint32_t longest_frame = 0;  // with Ethernet header and FCS; what virtual drivers say of it is not true of all
   std::uint16_t most_receive_queues = 0, most_transmit_queues = 0;
 };
 
@@ -40,6 +41,9 @@ struct PortFacts {
 
 // The error of having none, with what EAL said of it.
 [[nodiscard]] Error no_port(const Eal& eal);
+
+// Whether frames of that size, without FCS, can pass. Errors: both sizes, and what to do.
+[[nodiscard]] Expected<void> check_frame_size(const PortFacts& facts, std::uint32_t largest_frame);
 
 // The port's own counters since it started.
 struct PortCounters {

@@ -35,6 +35,11 @@ if(Python3_FOUND)
   weft_cli(packet Packet heavy table_and_notes same_bytes_with_any_threads packet_is_never_faster_than_the_ideal_fluid
            steps_are_cut_and_said_so interrupted_run_says_how_far_it_came no_worker_outlives_an_interrupt
            progress_has_simulated_time_and_what_is_left too_much_is_refused_with_a_way_out)
+  if(TARGET weft_dpdk)
+    weft_cli(dpdk Dpdk cli wrong_words machines_that_cannot huge_pages_that_are_not_there loop_counts_what_was_injected
+             memif_between_two_processes_counts_exactly signal_keeps_the_result lost_packets_fail_the_verdict any_user_may
+             captures_are_read_by_tshark telemetry_answers_meanwhile ports_and_opcodes_are_listed)
+  endif()
   if(TARGET weft_packet)
     # A few of the scenarios of scripts/agreement; all of them in scripts/validate.
     add_test(NAME agreement.few_scenarios COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/scripts/agreement --quick

@@ -63,6 +63,20 @@ TEST(Port, SaysWhatItsQueuesAre) {
   EXPECT_THAT(port.error().text(), HasSubstr("port net_ring0 (net_ring) has 16 receive and 16 transmit queues"));
 }
 
+TEST(Port, SaysBothSizesWhereAFrameIsTooLarge) {
+  PortFacts nic;
+  nic.name = "0000:81:00.0", nic.driver = "net_ixgbe";
+  nic.largest_mtu = 1500, nic.longest_frame = 1518;
+  EXPECT_TRUE(check_frame_size(nic, 1514));
+  EXPECT_EQ(
+      check_frame_size(nic, 4170).error().text(),
+      "port 0000:81:00.0 (net_ixgbe) carries an MTU of 1500 bytes at most, and the frame needs 4156; lower --mtu or "
+      "--size, or take a port that carries jumbo frames");
+  nic.largest_mtu = 0, nic.longest_frame = 2048;
+  EXPECT_TRUE(check_frame_size(nic, 2044));
+  EXPECT_FALSE(check_frame_size(nic, 2045));
+}
+
 TEST(Port, SaysWhenMemoryIsTooSmall) {
   PortOptions options = small("net_ring0");
   options.receive_buffers = 1'000'000;
