@@ -244,4 +244,13 @@ Expected<Control> Listener::accepted(Milliseconds wait, Milliseconds limit, cons
   return Control(std::move(peer), limit, stop);
 }
 
+std::uint16_t Listener::port() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  const bool six = address.ss_family == AF_INET6;
+  return ntohs(six ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
+                   : reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
+
 }  // namespace weft::verbs

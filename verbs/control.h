@@ -101,10 +101,11 @@ class Control {
 
 class Listener {
  public:
-  // `bind` empty: all addresses. Errors: kEnvironment, kInput.
+  // `bind` empty: all addresses; port 0: a free one. Errors: kEnvironment, kInput.
   [[nodiscard]] static Expected<Listener> listening(const std::string& bind, std::uint16_t port);
   // The next connection. Errors: kEnvironment when nobody came in time, kInterrupted.
   [[nodiscard]] Expected<Control> accepted(Milliseconds wait, Milliseconds limit, const std::atomic<bool>* stop);
+  [[nodiscard]] std::uint16_t port() const;
 
  private:
   Descriptor socket_;

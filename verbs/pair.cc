@@ -142,6 +142,7 @@ Expected<void> call(PairPlan plan, const LocalChoice& choice, const std::string&
   add(result.notes, (*connection)->notes);
   Session session{**connection, plan, *control, stop};
   session.patience = choice.patience;
+  if (choice.when_connected) choice.when_connected();
   measure_all(session, result, on_point);
   return {};
 }
@@ -214,10 +215,16 @@ PairResult serve_peer(const LocalChoice& choice, const OnNote& on_note, const st
     return result;
   }
   on_note(fmt::format("listening on port {}", choice.control_port));
+  return serve_peer(*listener, choice, on_note, stop);
+}
+
+PairResult serve_peer(Listener& listener, const LocalChoice& choice, const OnNote& on_note,
+                      const std::atomic<bool>& stop) {
+  PairResult result;
   const auto deadline = std::chrono::steady_clock::now() + choice.listen_for;
   while (true) {
     const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
-    auto control = listener->accepted(std::max(left, Milliseconds(0)), choice.limit, &stop);
+    auto control = listener.accepted(std::max(left, Milliseconds(0)), choice.limit, &stop);
     if (!control) {
       result.error = control.error();
       return result;

@@ -22,10 +22,11 @@ struct LocalChoice {
   int gid_index = -1;
   std::string bind;  // local address of the control connection, may be empty
   std::uint16_t control_port = kDefaultControlPort;
-  std::string cpus;                 // "3", "0-7,16"; empty: those next to the device
-  Milliseconds limit{20000};        // of each wait for the peer
-  Milliseconds patience{15000};     // without any completion
-  Milliseconds listen_for{600000};  // for a caller
+  std::string cpus;                      // "3", "0-7,16"; empty: those next to the device
+  Milliseconds limit{20000};             // of each wait for the peer
+  Milliseconds patience{15000};          // without any completion
+  Milliseconds listen_for{600000};       // for a caller
+  std::function<void()> when_connected;  // the caller's traffic starts when it returns; may be empty
 };
 
 struct PairResult {
@@ -44,6 +45,10 @@ using OnNote = std::function<void(const std::string&)>;
                                    const OnPoint& on_point, const std::atomic<bool>& stop);
 // Serves one caller. Connections that do not speak weft's protocol are told to `on_note`, and it listens on.
 [[nodiscard]] PairResult serve_peer(const LocalChoice& choice, const OnNote& on_note, const std::atomic<bool>& stop);
+
+// The same on a listener that is there already.
+[[nodiscard]] PairResult serve_peer(Listener& listener, const LocalChoice& choice, const OnNote& on_note,
+                                    const std::atomic<bool>& stop);
 
 // The figures of both sides as one point. Bandwidth counts what arrived, both ways.
 struct RunOutcome;

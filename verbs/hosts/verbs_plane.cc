@@ -1,0 +1,50 @@
+#include <utility>
+
+#include "verbs/hosts/data_plane.h"
+
+namespace weft::verbs {
+namespace {
+
+class VerbsFlow final : public AwaitedFlow {
+ public:
+  VerbsFlow(Listener listener, LocalChoice choice) : listener_(std::move(listener)), choice_(std::move(choice)) {}
+  [[nodiscard]] std::uint16_t port() const override { return listener_.port(); }
+  [[nodiscard]] PairResult serve(const std::atomic<bool>& stop) override {
+    return serve_peer(
+        listener_, choice_, [](const std::string&) {}, stop);
+  }
+
+ private:
+  Listener listener_;
+  LocalChoice choice_;
+};
+
+class VerbsPlane final : public DataPlane {
+ public:
+  explicit VerbsPlane(LocalChoice choice) : choice_(std::move(choice)) {}
+  [[nodiscard]] Expected<std::unique_ptr<AwaitedFlow>> listen() override {
+    auto listener = Listener::listening(choice_.bind, 0);
+    if (!listener) return tl::unexpected(listener.error());
+    return std::make_unique<VerbsFlow>(std::move(*listener), choice_);
+  }
+  [[nodiscard]] PairResult call(const PairPlan& plan, const std::string& peer, std::uint16_t port,
+                                const std::function<void()>& gate, const OnPoint& on_point,
+                                const std::atomic<bool>& stop) override {
+    LocalChoice choice = choice_;
+    choice.control_port = port;
+    choice.when_connected = gate;
+    return call_peer(plan, choice, peer, on_point, stop);
+  }
+
+ private:
+  LocalChoice choice_;
+};
+
+}  // namespace
+
+std::unique_ptr<DataPlane> verbs_plane(LocalChoice choice) {
+  choice.listen_for = Milliseconds(30000);  // callers come at once or not at all
+  return std::make_unique<VerbsPlane>(std::move(choice));
+}
+
+}  // namespace weft::verbs
