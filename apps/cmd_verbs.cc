@@ -6,6 +6,7 @@
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "apps/verbs_devices.h"
+#include "apps/verbs_hosts.h"
 #include "apps/verbs_options.h"
 #include "emulator/version.h"
 #include "fabric/measurement_json.h"
@@ -101,6 +102,10 @@ void add_verbs(CLI::App& app, std::function<int()>& run) {
   add_pair(command, "bw", "bandwidth and message rate of a pair of hosts", false, run);
   add_pair(command, "lat", "latency of a pair of hosts", true, run);
   add_verbs_devices(command, run);
+#ifdef WEFT_HAS_VERBS_HOSTS
+  add_verbs_agent(command, run);
+  add_verbs_run(command, run);
+#endif
 }
 
 }  // namespace weft

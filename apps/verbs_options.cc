@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::uint64_t kMost32 = 0xffffffffULL;
 
+}  // namespace
+
 void add_plan_options(CLI::App& command, PairCommand& o) {
   auto& list = o.of_the_caller;
   const auto number = [&](const char* name, auto& value, const char* text) {
@@ -71,8 +73,6 @@ void add_result_options(CLI::App& command, PairCommand& o) {
       ->check(CLI::IsMember({"50", "90", "99", "99.9", "99.99", "100"}));
   command.add_flag("--quiet", o.quiet, "no notes on stderr");
 }
-
-}  // namespace
 
 void add_pair_options(CLI::App& command, PairCommand& options) {
   command.add_option("peer", options.peer, "address of the host that listens");

@@ -30,6 +30,10 @@ struct PairCommand {
   std::vector<CLI::Option*> of_the_caller;  // options that the listener takes from the caller's plan
 };
 
+// The parts of which commands take what they need.
+void add_plan_options(CLI::App& command, PairCommand& options);
+void add_local_options(CLI::App& command, PairCommand& options);
+void add_result_options(CLI::App& command, PairCommand& options);
 void add_pair_options(CLI::App& command, PairCommand& options);
 // Errors: kInput.
 [[nodiscard]] Expected<verbs::PairPlan> to_plan(const PairCommand& options);

@@ -1,0 +1,200 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <sstream>
+
+#include "apps/arguments.h"
+#include "apps/commands.h"
+#include "apps/console.h"
+#include "apps/verbs_hosts.h"
+#include "apps/verbs_options.h"
+#include "emulator/version.h"
+#include "fabric/measurement_json.h"
+#include "verbs/hosts/agent_server.h"
+#include "verbs/hosts/coordinator.h"
+
+namespace weft {
+namespace {
+
+constexpr std::size_t kMostColumns = 16;  // of the matrix on a screen
+
+struct RunCommand {
+  PairCommand pair;  // its plan, thresholds and files
+  ChannelFiles channel;
+  std::string hosts, hosts_file, shape = "matrix";
+  std::uint32_t hub = 0;
+  double slow_share = 0.8;
+  unsigned wait_seconds = 10;
+};
+
+void say(const std::string& text) { std::fputs(fmt::format("weft: {}\n", text).c_str(), stderr); }
+
+Expected<verbs::ClusterRequest> to_request(const RunCommand& command) {
+  verbs::ClusterRequest request;
+  std::string text = command.hosts;
+  if (!command.hosts_file.empty()) {
+    std::ifstream file(command.hosts_file);
+    if (!file) return environment_error("cannot read the list of hosts", command.hosts_file);
+    std::ostringstream all;
+    all << file.rdbuf();
+    text += " " + all.str();
+  }
+  auto hosts = verbs::parse_hosts(text);
+  if (!hosts) return tl::unexpected(hosts.error());
+  request.hosts = std::move(*hosts);
+  if (request.hosts.empty())
+    return input_error("no hosts are named", {}, "--hosts A,B,C or --hosts-file FILE; an agent runs on each");
+  const auto shape = verbs::parse_shape(command.shape);
+  if (!shape) return tl::unexpected(shape.error());
+  request.shape = *shape;
+  request.hub = command.hub;
+  auto plan = to_plan(command.pair);
+  if (!plan) return tl::unexpected(plan.error());
+  request.plan = std::move(*plan);
+  auto token = verbs::read_token(command.channel.token);
+  if (!token) return tl::unexpected(token.error());
+  request.security.token = std::move(*token);
+  request.security.server_name = command.channel.server_name;
+  for (const auto& [path, pem] : {std::pair(&command.channel.certificate, &request.security.certificate),
+                                  std::pair(&command.channel.key, &request.security.key),
+                                  std::pair(&command.channel.root, &request.security.root)}) {
+    auto read = verbs::read_pem(*path);
+    if (!read) return tl::unexpected(read.error());
+    *pem = std::move(*read);
+  }
+  request.weft = kVersion;
+  request.rule = {command.pair.min_gbits, command.slow_share};
+  request.hello = std::chrono::seconds(command.wait_seconds);
+  return request;
+}
+
+Measurement measurement_of(const verbs::ClusterRequest& request, const verbs::ClusterResult& result) {
+  Measurement m;
+  m.provenance.backend = "verbs";
+  m.provenance.version = kVersion;
+  const auto plan = verbs::to_json(request.plan);
+  for (const auto& [key, value] : plan.items()) m.provenance.options[key] = value.dump();
+  m.provenance.options["shape"] = verbs::to_text(request.shape);
+  m.ranks = static_cast<std::uint32_t>(request.hosts.size());
+  m.traffic = result.points;
+  m.counters = result.counters;
+  m.notes = result.notes;
+  for (const std::string& failure : result.failures) m.notes.push_back("failed: " + failure);
+  for (const verbs::Blame& blame : result.slow) m.notes.push_back("slow: " + blame.sentence());
+  if (result.error) m.notes.push_back("ended early: " + result.error->text());
+  return m;
+}
+
+std::string row(const TrafficPoint& point, bool latency) {
+  std::string text =
+      fmt::format("{:<36} {:>10} {:>10} ", point.from + " > " + point.to, point.size.count, point.messages);
+  if (latency && point.latency)
+    return text + fmt::format("{:>10.2f} us typical {:>10.2f} us 99 %\n", point.latency->p50.microseconds(),
+                              point.latency->p99.microseconds());
+  return text + fmt::format("{:>10.3f} Gb/s {:>12.0f} msg/s\n", point.gbits_average, point.messages_per_second);
+}
+
+// Gb/s at the last size, senders down, receivers across.
+std::string matrix(const verbs::ClusterRequest& request, const std::vector<TrafficPoint>& points) {
+  std::string text = fmt::format("\n{:<20}", "Gb/s, from \\ to");
+  const auto short_name = [](const std::string& name) {
+    return name.size() > 12 ? name.substr(name.size() - 12) : name;
+  };
+  for (const auto& to : request.hosts) text += fmt::format(" {:>12}", short_name(to.name));
+  text += '\n';
+  for (const auto& from : request.hosts) {
+    text += fmt::format("{:<20}", from.name.substr(0, 20));
+    for (const auto& to : request.hosts) {
+      const auto at = std::find_if(points.rbegin(), points.rend(), [&](const TrafficPoint& point) {
+        return point.from == from.name && point.to == to.name;
+      });
+      text += at == points.rend() ? fmt::format(" {:>12}", "-") : fmt::format(" {:>12.3f}", at->gbits_average);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+int report(const RunCommand& command, const verbs::ClusterRequest& request, verbs::ClusterResult& result) {
+  const PairCommand& pair = command.pair;
+  std::vector<std::string> misses;
+  for (TrafficPoint& point : result.points) {
+    for (const std::string& miss : missed(pair, point)) point.failures.push_back(miss);
+    for (const std::string& failure : point.failures)
+      misses.push_back(fmt::format("{} > {}: {}", point.from, point.to, failure));
+  }
+  const bool shown = pair.json != "-" && pair.csv != "-";
+  if (shown && !pair.latency && !result.points.empty() && request.hosts.size() <= kMostColumns)
+    std::fputs(matrix(request, result.points).c_str(), stdout);
+  if (!pair.quiet)
+    for (const std::string& note : result.notes) say(note);
+  if (!pair.csv.empty()) {
+    std::string csv = "from,to," + traffic_header({pair.latency, TrafficUnit::kGbits, true});
+    for (const TrafficPoint& point : result.points)
+      csv += point.from + "," + point.to + "," + traffic_row({pair.latency, TrafficUnit::kGbits, true}, point);
+    if (auto written = write_file(pair.csv, csv); !written) return report_error(written.error());
+  }
+  if (!pair.json.empty())
+    if (auto written = write_file(pair.json, to_json(measurement_of(request, result))); !written)
+      return report_error(written.error());
+  for (const std::string& failure : result.failures) say("failed: " + failure);
+  for (const std::string& miss : misses) say("failed: " + miss);
+  for (const verbs::Blame& blame : result.slow) say("slow: " + blame.sentence());
+  if (result.error) return report_error(*result.error);
+  return misses.empty() && result.slow.empty() ? kGood : kVerdictFailed;
+}
+
+int run_hosts(const RunCommand& command) {
+  const auto request = to_request(command);
+  if (!request) return report_error(request.error());
+  const PairCommand& pair = command.pair;
+  for (const std::string* path : {&pair.json, &pair.csv})
+    if (auto writable = check_writable(*path); !writable) return report_error(writable.error());
+  const bool shown = pair.json != "-" && pair.csv != "-";
+  const auto on_point = [&](const TrafficPoint& point) {
+    if (!shown) return;
+    std::fputs(row(point, pair.latency).c_str(), stdout);
+    std::fflush(stdout);
+  };
+  std::size_t told = 0;
+  const auto on_progress = [&](const verbs::ClusterProgress& p) {
+    const std::size_t now = p.round << 32U | p.flows_done;
+    if (pair.quiet || now == told) return;
+    told = now;
+    say(fmt::format("round {} of {}: {} of {} flows done", p.round, p.rounds, p.flows_done, p.flows));
+  };
+  verbs::ClusterResult result = verbs::run_cluster(*request, on_point, on_progress, interrupted());
+  return report(command, *request, result);
+}
+
+}  // namespace
+
+void add_verbs_run(CLI::App& verbs_command, std::function<int()>& run) {
+  CLI::App& command = *verbs_command.add_subcommand("run", "traffic between many hosts, with an agent on each");
+  const auto options = std::make_shared<RunCommand>();
+  command.add_option("--hosts", options->hosts, "HOST[:PORT] or NAME=HOST[:PORT], by commas");
+  command.add_option("--hosts-file", options->hosts_file, "the same, one a line");
+  command.add_option("--shape", options->shape,
+                     "matrix, shift, one_to_many, many_to_one, bisection, ring, all_at_once");
+  command.add_option("--hub", options->hub, "number of the host in the middle, from 0")->check(whole_number(4095));
+  command.add_flag("--latency", options->pair.latency, "latency instead of bandwidth");
+  command
+      .add_option("--slow-share", options->slow_share,
+                  "exit 1 and name pairs, hosts and rails below this share of the upper quartile; 0: none")
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--wait", options->wait_seconds, "seconds for agents to be there")->check(whole_number(86400, 1));
+  command.add_option("--token", options->channel.token, "file with the shared secret; default: variable WEFT_TOKEN");
+  command.add_option("--tls-root", options->channel.root, "PEM file: agents need a certificate signed by it");
+  command.add_option("--tls-certificate", options->channel.certificate, "PEM file, where agents ask for one");
+  command.add_option("--tls-key", options->channel.key, "PEM file of its key");
+  command.add_option("--tls-name", options->channel.server_name, "name in the agents' certificate");
+  add_plan_options(command, options->pair);
+  add_result_options(command, options->pair);
+  command.callback([options, &run] { run = [options] { return run_hosts(*options); }; });
+}
+
+}  // namespace weft
