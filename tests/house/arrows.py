@@ -21,6 +21,7 @@ VENDOR = [
     (re.compile(r"ns3/"), ("emulator/packet/", "emulator/bridge/")),
     (re.compile(r"rte_"), ("dpdk/",)),
     (re.compile(r"(infiniband|rdma)/"), ("verbs/",)),
+    (re.compile(r"(grpc|grpcpp)/"), ("verbs/hosts/",)),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 

@@ -1,5 +1,6 @@
 #include "verbs/hosts/agent_link.h"
 
+#include <channel/agent.grpc.pb.h>  // generated
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 
@@ -8,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
-#include "verbs/hosts/agent.grpc.pb.h"
 #include "verbs/hosts/agent_server.h"
+#include "verbs/hosts/quiet_grpc.h"
 #include "verbs/hosts/wire_events.h"
 
 namespace weft::verbs {
@@ -242,6 +243,7 @@ class GrpcLink final : public AgentLink {
 
 std::unique_ptr<AgentLink> AgentLink::to(const HostAddress& host, const ChannelSecurity& security, std::string session,
                                          std::string weft) {
+  quiet_grpc();
   return std::make_unique<GrpcLink>(host, security, std::move(session), std::move(weft));
 }
 

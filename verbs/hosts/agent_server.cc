@@ -1,5 +1,6 @@
 #include "verbs/hosts/agent_server.h"
 
+#include <channel/agent.grpc.pb.h>  // generated
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
@@ -7,7 +8,7 @@
 #include <array>
 #include <chrono>
 
-#include "verbs/hosts/agent.grpc.pb.h"
+#include "verbs/hosts/quiet_grpc.h"
 #include "verbs/hosts/wire_events.h"
 
 namespace weft::verbs {
@@ -172,6 +173,7 @@ Expected<std::unique_ptr<AgentServer>> AgentServer::start(AgentServerOptions opt
                        "--token FILE or the variable WEFT_TOKEN, the same for the coordinator");
   if (security.certificate.empty() != security.key.empty())
     return input_error("TLS needs a certificate and its key", {}, "--tls-certificate FILE --tls-key FILE");
+  quiet_grpc();
   auto server = std::make_unique<GrpcServer>(std::move(options), std::move(plane), stop);
   if (auto opened = server->open(); !opened) return tl::unexpected(opened.error());
   return server;

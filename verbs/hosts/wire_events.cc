@@ -1,10 +1,11 @@
 #include "verbs/hosts/wire_events.h"
 
+#include <channel/agent.pb.h>  // generated
+
 #include <algorithm>
 
 #include "fabric/traffic_json.h"
 #include "verbs/control.h"
-#include "verbs/hosts/agent.pb.h"
 
 namespace weft::verbs {
 namespace {
