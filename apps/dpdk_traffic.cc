@@ -115,6 +115,8 @@ int run_traffic(const TrafficWords& words, const EalArguments& eal_arguments) {
   if (!eal) return report_error(eal.error());
   const auto traffic = dpdk::Traffic::create(*eal, *options);
   if (!traffic) return report_error(traffic.error());
+  if (const std::string warning = (*traffic)->rdma_warning(); words.judges && !warning.empty())
+    std::fputs(fmt::format("weft: {}\n", warning).c_str(), stderr);
   LiveTable table;
   const bool live = !words.quiet && isatty(STDERR_FILENO) == 1;
   const auto result = (*traffic)->run(stop, [&](const dpdk::TrafficSnapshot& now) {

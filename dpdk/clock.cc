@@ -40,11 +40,15 @@ Clock Clock::calibrate(Duration span) {
 }
 
 std::uint32_t clock_epoch() {
-  std::string boot;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
-  std::uint32_t hash = 2'166'136'261;  // FNV-1a
-  for (const char c : boot) hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619;
-  return hash;
+  static const std::uint32_t epoch = [] {
+    std::string boot;
+    std::ifstream file("/proc/sys/kernel/random/boot_id");
+    std::getline(file, boot);
+    std::uint32_t hash = 2'166'136'261;  // FNV-1a
+    for (const char c : boot) hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619;
+    return hash;
+  }();
+  return epoch;
 }
 
 }  // namespace weft::dpdk

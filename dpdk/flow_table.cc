@@ -6,10 +6,18 @@
 
 namespace weft::dpdk {
 namespace {
-constexpr unsigned kFirstBits = 12;
+constexpr unsigned kMostFirstBits = 12;
+
+unsigned first_bits(std::uint32_t most) {
+  unsigned bits = 1;
+  while (bits < kMostFirstBits && (1U << bits) < 2 * std::uint64_t{most}) ++bits;
+  return bits;
 }
 
-FlowTable::FlowTable(std::uint32_t most) : most_(most), shift_(64 - kFirstBits), slots_(std::size_t{1} << kFirstBits) {
+}  // namespace
+
+FlowTable::FlowTable(std::uint32_t most)
+    : most_(most), shift_(64 - first_bits(most)), slots_(std::size_t{1} << first_bits(most)) {
   WEFT_CHECK(most > 0);
 }
 

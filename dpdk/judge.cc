@@ -9,7 +9,6 @@
 namespace weft::dpdk {
 namespace {
 
-constexpr unsigned kPrecision = 7;        // of the histogram: 1 part in 128
 constexpr std::size_t kMostAnswers = 32;  // CNPs that wait to be sent
 constexpr std::size_t kMostCnps = 4096;   // CNPs that wait to be acted on
 
@@ -23,8 +22,8 @@ Judge::Judge(const JudgeOptions& options, const Clock& clock)
       epoch_(clock_epoch()),
       cnp_ticks_(clock.to_ticks(options.cnp_interval)),
       table_(options.most_flows),
-      latency_(kPrecision),
-      last_latency_(kPrecision) {}
+      latency_(options.precision_bits),
+      last_latency_(options.precision_bits) {}
 
 bool Judge::icrc_is_good(const FrameRef& frame, const Arrival& arrival) {
   if (options_.icrc_one_in == 0) return true;

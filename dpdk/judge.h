@@ -19,6 +19,7 @@ namespace weft::dpdk {
 struct JudgeOptions {
   std::uint32_t icrc_one_in = 1;  // check of ICRCs: 1 of so many frames; 0: none
   std::uint32_t most_flows = 1U << 20;
+  unsigned precision_bits = 7;               // of latencies: one part in 128
   bool answer_ce = false;                    // with CNPs, as a NIC does
   Duration cnp_interval = Duration::us(50);  // of one flow, at least: a ConnectX's default
   wire::CnpClass cnp_class{};

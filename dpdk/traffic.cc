@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dpdk/lcore_thread.h"
+#include "dpdk/rdma_probe.h"
 
 namespace weft::dpdk {
 namespace {
@@ -251,6 +252,11 @@ Expected<TrafficResult> Traffic::run(const std::atomic<bool>& stop,
   return result(interrupted);
 }
 
+std::string Traffic::rdma_warning() const {
+  const auto devices = rdma_devices_of(receiver_->facts().name);
+  return devices.empty() ? "" : dpdk::rdma_warning(receiver_->facts(), devices, why_no_flow_rule(*receiver_));
+}
+
 TrafficSnapshot Traffic::snapshot(std::uint64_t now) const {
   TrafficSnapshot shot;
   shot.seconds = clock_.seconds(now - start_);
@@ -292,6 +298,7 @@ TrafficResult Traffic::result(bool interrupted) const {
   result.receiving_port = receiver_->counters();
   result.sending_name = sender_->facts().name;
   result.receiving_name = receiver_->facts().name;
+  result.rdma_warning = rdma_warning();
   return result;
 }
 

@@ -35,7 +35,7 @@ struct Judged {
   std::uint64_t untracked = 0, icrc_checked = 0, icrc_bad = 0, marked_ce = 0, cnps_sent = 0, lost = 0, duplicates = 0;
   std::uint64_t reordered = 0, depth = 0, too_late = 0, restarts = 0, other_clock = 0;
   std::uint64_t flows = 0;
-  Histogram latency{7};
+  Histogram latency{JudgeOptions{}.precision_bits};
   std::vector<FlowResult> worst;
 };
 
@@ -57,6 +57,7 @@ struct TrafficResult {
   double receive_seconds = 0;  // from the first burst that came to the last
   PortCounters sending_port, receiving_port;
   std::string sending_name, receiving_name;
+  std::string rdma_warning;  // of the port that receives; empty: no RDMA engine is in the way
   bool interrupted = false;
 };
 
@@ -70,6 +71,8 @@ class Traffic {
   // Errors: threads that cannot be made, a capture that could not be written.
   [[nodiscard]] Expected<TrafficResult> run(const std::atomic<bool>& stop,
                                             const std::function<void(const TrafficSnapshot&)>& every_second);
+  // What stands in the way of receiving on a NIC with an RDMA engine; else empty.
+  [[nodiscard]] std::string rdma_warning() const;
 
  private:
   struct Worker;

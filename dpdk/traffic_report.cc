@@ -111,6 +111,7 @@ Measurement to_measurement(const TrafficOptions& options, const TrafficResult& r
   if (result.judged.too_late > 0)
     m.notes.push_back(fmt::format("{} packets came more than {} PSNs late: late or twice, that cannot be told",
                                   result.judged.too_late, PsnWindow::kSize));
+  if (!result.rdma_warning.empty() && options.judge) m.notes.push_back(result.rdma_warning);
   if (result.interrupted) m.notes.emplace_back("interrupted: the result so far");
   return m;
 }

@@ -1,11 +1,13 @@
 if(TARGET weft_dpdk)
   weft_test(dpdk
     SOURCES
+      fuzz/arrival_replay_test.cc
       unit/dpdk_cable_test.cc
       unit/dpdk_eal_test.cc
       unit/dpdk_pacer_test.cc
       unit/dpdk_port_test.cc
       unit/dpdk_psn_test.cc
+      unit/dpdk_rdma_probe_test.cc
       unit/dpdk_stream_test.cc
       unit/dpdk_traffic_test.cc
       unit/dpdk_transmit_test.cc

@@ -1,0 +1,62 @@
+// What must hold for any bytes that a receiver gets; shared by libFuzzer and the replay test.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "dpdk/judge.h"
+
+namespace weft {
+
+inline bool same_layout(const wire::FrameLayout& a, const wire::FrameLayout& b) {
+  return a.vlan_tags == b.vlan_tags && a.ip_version == b.ip_version && a.ip == b.ip && a.udp == b.udp &&
+         a.bth == b.bth && a.payload == b.payload && a.payload_size == b.payload_size && a.pad_size == b.pad_size &&
+         a.icrc == b.icrc && a.opcode == b.opcode;
+}
+
+// The bytes as steps from PSN to PSN: what the flow says is what its sum says, and no packet is counted twice.
+inline void check_psns(std::span<const std::uint8_t> bytes) {
+  dpdk::PsnTracker tracker;
+  dpdk::PsnWindow window;
+  dpdk::PsnCounts sum;
+  std::uint32_t psn = 0;
+  for (const std::uint8_t byte : bytes) {
+    // Mostly near, sometimes far: 0 to 127 around the next one, then by powers of two.
+    const auto step = static_cast<std::int8_t>(byte);
+    psn += (byte & 0x80) == 0 ? 1 + static_cast<std::uint32_t>(step - 64) / 16 : 1U << (byte & 0x1F);
+    tracker.take(psn & wire::kMask24, window, sum);
+  }
+  sum.packets = bytes.size();
+  const dpdk::PsnCounts counts = tracker.counts(window);
+  WEFT_CHECK(counts == sum);
+  WEFT_CHECK(counts.duplicates + counts.reordered + counts.too_late <= counts.packets);
+  WEFT_CHECK(counts.lost <= (counts.packets + 1) * dpdk::PsnTracker::kFarthest);
+}
+
+// The fast classification is find_layout()'s; a judge counts every frame once. True where the frame is RoCEv2.
+inline bool check_arrival_input(std::string_view text) {
+  const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  const dpdk::Arrival arrival = dpdk::classify(bytes);
+  const auto layout = wire::find_layout(bytes);
+  WEFT_CHECK(layout.has_value() == (arrival.kind != dpdk::ArrivalKind::kForeign));
+  if (layout) WEFT_CHECK(same_layout(*layout, arrival.layout) && arrival.flow != 0);
+  check_psns(bytes);
+  dpdk::JudgeOptions options;
+  options.icrc_one_in = text.size() % 2 == 0 ? 1 : 0;
+  options.precision_bits = 1;
+  options.answer_ce = true;
+  options.most_flows = 2;
+  dpdk::Judge judge(options, dpdk::Clock(1e9));
+  const auto size = static_cast<std::uint32_t>(bytes.size());
+  const std::array<dpdk::FrameRef, 3> frames{
+      dpdk::FrameRef{bytes.data(), size}, {bytes.data(), size / 2}, {bytes.data(), size}};
+  judge.take(frames, 1'000'000);
+  const auto& c = judge.counters();
+  WEFT_CHECK(c.packets == 3 && c.foreign + c.requests + c.responses + c.cnps + c.icrc_bad == 3);
+  WEFT_CHECK(c.lost == 0 && judge.flows() <= 2);
+  for (const auto& cnp : judge.take_answers()) WEFT_CHECK(dpdk::classify(cnp).kind == dpdk::ArrivalKind::kCnp);
+  return layout.has_value();
+}
+
+}  // namespace weft
