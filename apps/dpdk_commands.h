@@ -18,4 +18,7 @@ void add_dpdk_send(CLI::App& dpdk, std::function<int()>& run, const EalArguments
 void add_dpdk_receive(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 void add_dpdk_loop(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 
+void add_dpdk_trace(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
+void add_dpdk_ecmp(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
+
 }  // namespace weft
