@@ -40,6 +40,10 @@ if(Python3_FOUND)
              memif_between_two_processes_counts_exactly signal_keeps_the_result lost_packets_fail_the_verdict any_user_may
              captures_are_read_by_tshark telemetry_answers_meanwhile ports_and_opcodes_are_listed)
   endif()
+  if(TARGET weft_verbs_hosts)
+    weft_cli(verbs_hosts VerbsHosts cli ranks_of_a_launcher_have_ports_of_their_own_and_are_noted
+             interrupted_run_keeps_what_it_has_and_agents_serve_on tls_by_files wrong_words documentation_names_every_option)
+  endif()
   if(TARGET weft_packet)
     # A few of the scenarios of scripts/agreement; all of them in scripts/validate.
     add_test(NAME agreement.few_scenarios COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/scripts/agreement --quick

@@ -175,6 +175,7 @@ Expected<ControlMessage> Control::receive_any() {
     if (!message) return tl::unexpected(message.error());
     if (*message && (*message)->kind == ControlKind::kAlive) continue;
     if (*message && (*message)->kind == ControlKind::kRefused) {
+      refused_ = true;
       const auto& body = (*message)->body;
       const std::string why =
           body.contains("message") && body["message"].is_string() ? body["message"].get<std::string>() : "";

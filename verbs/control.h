@@ -85,6 +85,9 @@ class Control {
   // The same without waiting; nullopt: nothing whole is there yet.
   [[nodiscard]] Expected<std::optional<ControlMessage>> poll();
 
+  // Whether the peer has said that it gives up.
+  [[nodiscard]] bool was_refused() const { return refused_; }
+
   [[nodiscard]] int descriptor() const { return socket_.get(); }
   [[nodiscard]] Milliseconds limit() const { return limit_; }
   [[nodiscard]] std::string local_address() const;
@@ -97,6 +100,7 @@ class Control {
   Milliseconds limit_;
   const std::atomic<bool>* stop_;
   std::string unread_;
+  bool refused_ = false;
 };
 
 class Listener {

@@ -232,6 +232,10 @@ PairResult serve_peer(Listener& listener, const LocalChoice& choice, const OnNot
     const std::string caller = control->peer_address();
     const auto asked = control->receive(ControlKind::kPlan);
     if (!asked) {
+      if (choice.one_caller && control->was_refused()) {
+        result.error = asked.error();
+        return result;
+      }
       refuse(*control, asked.error());
       on_note(fmt::format("refused {}: {}", caller, asked.error().text()));
       continue;

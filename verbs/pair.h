@@ -26,6 +26,7 @@ struct LocalChoice {
   Milliseconds limit{20000};             // of each wait for the peer
   Milliseconds patience{15000};          // without any completion
   Milliseconds listen_for{600000};       // for a caller
+  bool one_caller = false;               // ends with a caller that gives up before it has said its plan
   std::function<void()> when_connected;  // the caller's traffic starts when it returns; may be empty
 };
 

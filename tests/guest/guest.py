@@ -32,3 +32,14 @@ class GuestTest(unittest.TestCase):
         if result.returncode == 125 and "cannot download" in result.stderr:
             self.skipTest(result.stderr.strip().splitlines()[-1])
         return result
+
+    def cases(self, script, least, *options):
+        """Boots once and runs the script's cases; each that failed is a failed subtest."""
+        result = self.guest("python3", "-B", ROOT / "tests/guest" / script, timeout=420,
+                            options=["--env", f"WEFT={WEFT}", *options])
+        lines = result.stdout.splitlines()
+        for line in lines:
+            with self.subTest(line.split(" (")[0]):
+                self.assertTrue(line.startswith("ok "), line)
+        self.assertEqual(result.returncode, 0, result.stderr[-2000:] + "\n".join(lines[-3:]))
+        self.assertGreaterEqual(len(lines), least, "cases are missing")

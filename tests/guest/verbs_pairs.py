@@ -1,19 +1,8 @@
 """`weft verbs` between two nodes: one boot runs many cases, see pair_matrix.py and pair_faults.py."""
-from guest import ROOT, WEFT, GuestTest
+from guest import GuestTest
 
 
 class VerbsPairs(GuestTest):
-    def cases(self, script, least, *options):
-        """Boots once and runs the script's cases; each that failed is a failed subtest."""
-        result = self.guest("python3", "-B", ROOT / "tests/guest" / script, timeout=420,
-                            options=["--env", f"WEFT={WEFT}", *options])
-        lines = result.stdout.splitlines()
-        for line in lines:
-            with self.subTest(line.split(" (")[0]):
-                self.assertTrue(line.startswith("ok "), line)
-        self.assertEqual(result.returncode, 0, result.stderr[-2000:] + "\n".join(lines[-3:]))
-        self.assertGreaterEqual(len(lines), least, "cases are missing")
-
     def test_every_operation_transport_and_mode_on_soft_roce(self):
         self.cases("pair_matrix.py", 80)
 

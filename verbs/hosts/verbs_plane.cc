@@ -44,6 +44,7 @@ class VerbsPlane final : public DataPlane {
 
 std::unique_ptr<DataPlane> verbs_plane(LocalChoice choice) {
   choice.listen_for = Milliseconds(30000);  // callers come at once or not at all
+  choice.one_caller = true;
   return std::make_unique<VerbsPlane>(std::move(choice));
 }
 
