@@ -25,7 +25,8 @@ struct TrafficWords {
   std::uint32_t queues = 1, largest_frame = 1514;
   std::uint64_t receive_count = 0, pcap_frames = UINT64_MAX;
   std::uint64_t most_lost = UINT64_MAX;
-  bool answer_ce = false, quiet = false;
+  bool answer_ce = false, quiet = false, dcqcn = false;
+  std::string line_rate;
   std::int32_t sender_qp_offset = 0;
 };
 
@@ -58,6 +59,12 @@ Expected<dpdk::TrafficOptions> make_options(const TrafficWords& words) {
     const auto spec = make_stream_spec(words.stream);
     if (!spec) return tl::unexpected(spec.error());
     o.streams.push_back(*spec);
+  }
+  if (words.dcqcn) o.dcqcn = DcqcnSpec{};
+  if (!words.line_rate.empty()) {
+    const auto rate = parse_rate(words.line_rate);
+    if (!rate) return input_error("--line-rate: no rate", words.line_rate, "as 100Gbps");
+    o.line_rate = *rate;
   }
   if (!words.inject.empty()) {
     const auto mishaps = dpdk::parse_mishaps(words.inject);
@@ -141,6 +148,8 @@ void add_sending_options(CLI::App& cmd, TrafficWords& w) {
   add_stream_options(cmd, w.stream);
   cmd.add_option("--inject", w.inject,
                  "Faults of one in N packets: drop=N,duplicate=N,reorder=N:DEPTH,ce=N,bad_icrc=N");
+  cmd.add_flag("--dcqcn", w.dcqcn, "QPs react to CNPs as a NIC's do (DCQCN)");
+  cmd.add_option("--line-rate", w.line_rate, "What DCQCN starts from, as 100Gbps; default: the port's");
   cmd.add_option("--pcap-sent", w.pcap_sent, "Capture of what is sent; slow")->type_name("FILE");
 }
 

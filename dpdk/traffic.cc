@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -24,7 +25,7 @@ std::uint64_t read(const std::atomic<std::uint64_t>& counter) { return counter.l
 void add(Sent& sum, const Transmitter& sender) {
   const TransmitCounters& c = sender.counters();
   sum.packets += read(c.packets), sum.bytes += read(c.bytes), sum.messages += read(c.messages);
-  sum.refused += read(c.refused), sum.given_up += read(c.given_up);
+  sum.refused += read(c.refused), sum.given_up += read(c.given_up), sum.cnps += read(c.cnps);
 }
 void add(MishapCounts& sum, const MishapCounts& m) {
   sum.dropped += m.dropped, sum.duplicated += m.duplicated, sum.reordered += m.reordered;
@@ -55,6 +56,9 @@ struct Traffic::Worker {
   std::atomic<std::uint64_t> cnps_sent{0};
   std::atomic<std::uint64_t> first_arrival{0}, last_arrival{0}, sent_at{0};  // ticks
   std::atomic<bool> sending{true};
+  // CNPs for this worker's QPs, that came on any queue.
+  std::mutex mailbox_mutex;
+  std::vector<std::uint32_t> mailbox;
 };
 
 Traffic::Traffic(const TrafficOptions& options) : options_(options), clock_(Clock::calibrate()) {}
@@ -124,6 +128,9 @@ Expected<void> Traffic::add_transmitters(Worker& worker, std::uint16_t queue) {
     Transmitter::Options options;
     options.queue = queue;
     options.mishaps = options_.mishaps;
+    options.dcqcn = options_.dcqcn;
+    const Rate line = options_.line_rate > Rate{} ? options_.line_rate : sender_->facts().link_rate;
+    if (line > Rate{}) options.line_rate = line.bytes_per_second();
     if (sent_capture_) options.watch = sent_capture_->watch();
     auto sender = Transmitter::create(*sender_, *stream, clock_, options, queue, options_.queues);
     if (!sender) return tl::unexpected(sender.error());
@@ -178,11 +185,28 @@ void Traffic::send_and_receive(Worker& worker) {
     if (worker.answers)
       for (const auto& cnp : worker.receiver->judge().take_answers())
         if (worker.answers->send(cnp)) worker.cnps_sent.fetch_add(1, std::memory_order_relaxed);
+    if (options_.dcqcn) pass_on_cnps(worker);
     idle = moved > 0 ? 0 : idle + 1;
     if (idle >= kIdlePolls) std::this_thread::yield();
   }
   if (sending)
     for (auto& [stream, sender] : worker.senders) sender->finish(Duration::us(1000), clock_);
+}
+
+// A CNP may come on another queue than its QP sends on.
+void Traffic::pass_on_cnps(Worker& worker) {
+  for (const std::uint32_t qp : worker.receiver->judge().take_cnps())
+    for (const auto& other : workers_) {
+      const std::scoped_lock lock(other->mailbox_mutex);
+      if (other->mailbox.size() < 4096) other->mailbox.push_back(qp);
+    }
+  std::vector<std::uint32_t> mine;
+  {
+    const std::scoped_lock lock(worker.mailbox_mutex);
+    mine.swap(worker.mailbox);
+  }
+  for (const std::uint32_t qp : mine)
+    for (auto& [stream, sender] : worker.senders) sender->on_cnp(qp, ticks());
 }
 
 void Traffic::work(Worker& worker) {

@@ -23,6 +23,8 @@ struct TrafficOptions {
   std::uint16_t queues = 1;                      // and workers
   std::uint32_t largest_frame = 1514;            // to be received
   Duration duration{};                     // of sending, or of receiving alone; 0: until `count`s are sent, or stopped
+  std::optional<DcqcnSpec> dcqcn;          // QPs react to CNPs with it
+  Rate line_rate{};                        // that they start from; 0: the port's, or 100 Gb/s where it has none
   std::uint64_t receive_count = 0;         // ends when so many frames came; 0: no limit
   Duration drain = Duration::us(200'000);  // silence after the last packet sent that ends the receiving
   std::string capture_sent, capture_received;  // files
@@ -40,7 +42,7 @@ struct Judged {
 };
 
 struct Sent {
-  std::uint64_t packets = 0, bytes = 0, messages = 0, refused = 0, given_up = 0;
+  std::uint64_t packets = 0, bytes = 0, messages = 0, refused = 0, given_up = 0, cnps = 0;
   MishapCounts mishaps;
 };
 
@@ -82,6 +84,7 @@ class Traffic {
   [[nodiscard]] Expected<void> add_transmitters(Worker& worker, std::uint16_t queue);
   void work(Worker& worker);
   void send_and_receive(Worker& worker);
+  void pass_on_cnps(Worker& worker);
   void supervise(const std::atomic<bool>& stop, const std::function<void(const TrafficSnapshot&)>& every_second);
   [[nodiscard]] TrafficSnapshot snapshot(std::uint64_t now) const;
   [[nodiscard]] std::uint64_t frames_received() const;

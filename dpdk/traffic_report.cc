@@ -33,7 +33,8 @@ void add_rates(TrafficPoint& point, std::uint64_t packets, std::uint64_t bytes, 
   point.counters["l2_gbits_per_s"] = per_second(8e-9 * number(bytes + packets * kFcs), seconds);
 }
 
-TrafficPoint sent_point(const StreamSpec& spec, const Sent& sent, const TrafficResult& result) {
+TrafficPoint sent_point(const TrafficOptions& options, const StreamSpec& spec, const Sent& sent,
+                        const TrafficResult& result) {
   const Stream stream = Stream::create(spec).value();
   const std::uint8_t opcode = spec.opcode.value_or(0);
   TrafficPoint point;
@@ -51,6 +52,7 @@ TrafficPoint sent_point(const StreamSpec& spec, const Sent& sent, const TrafficR
   point.counters["bursts_refused_by_port"] = number(sent.refused);
   point.counters["packets_given_up_behind_schedule"] = number(sent.given_up);
   if (spec.rate.packets_per_second > 0) point.counters["packets_per_s_asked"] = spec.rate.packets_per_second;
+  if (options.dcqcn) point.counters["cnps_reacted_to"] = number(sent.cnps);
   const MishapCounts& m = sent.mishaps;
   for (const auto& [name, count] :
        {std::pair("injected_drops", m.dropped), std::pair("injected_duplicates", m.duplicated),
@@ -101,7 +103,7 @@ Measurement to_measurement(const TrafficOptions& options, const TrafficResult& r
   m.provenance.options["dpdk"] = version();
   m.provenance.options["queues"] = std::to_string(options.queues);
   for (std::size_t s = 0; s < options.streams.size(); ++s)
-    m.traffic.push_back(sent_point(options.streams[s], result.sent[s], result));
+    m.traffic.push_back(sent_point(options, options.streams[s], result.sent[s], result));
   if (options.judge) m.traffic.push_back(received_point(result));
   if (result.judged.other_clock > 0)
     m.notes.push_back(fmt::format(

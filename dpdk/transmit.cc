@@ -55,6 +55,9 @@ Transmitter::Transmitter(const Port& port, const Stream& stream, const Clock& cl
       pacer_(stream.spec().rate, clock),
       left_(stream.spec().count == 0 ? ~std::uint64_t{0} : stream.spec().count),
       watch_(options.watch) {
+  dcqcn_ = options.dcqcn;
+  line_rate_ = options.line_rate;
+  seconds_per_tick_ = 1 / clock.ticks_per_second();
   for (const Shape& shape : stream.shapes()) plans_.emplace_back().shape = shape;
   if (options.mishaps.any()) mishaps_ = std::make_unique<Mishaps>(options.mishaps);
 }
@@ -68,6 +71,8 @@ Expected<std::unique_ptr<Transmitter>> Transmitter::create(const Port& port, con
   std::unique_ptr<Transmitter> made(new Transmitter(port, stream, clock, options));
   if (const auto shapes = made->make_shapes(options); !shapes) return tl::unexpected(shapes.error());
   made->make_flows(first, step);
+  made->first_qp_ = first;
+  made->qp_step_ = step;
   return made;
 }
 
@@ -229,13 +234,38 @@ std::uint32_t Transmitter::build_one_shape(std::uint64_t now, std::uint32_t coun
   return count;
 }
 
+bool Transmitter::on_cnp(std::uint32_t source_qp, std::uint64_t now) {
+  const std::uint32_t qp = source_qp - spec_.source_qp;
+  if (!dcqcn_ || qp >= spec_.qps || qp % qp_step_ != first_qp_) return false;
+  if (reactions_.empty()) reactions_.assign(flows_.size(), Reaction(line_rate_));
+  reactions_[qp / qp_step_].on_cnp(*dcqcn_, static_cast<double>(now) * seconds_per_tick_);
+  add(counters_.cnps, 1);
+  return true;
+}
+
+// Passes over QPs whose rate does not let them send yet; of many that wait, some are looked at in each burst.
+bool Transmitter::find_flow_in_its_turn(std::uint64_t now) {
+  const double seconds = static_cast<double>(now) * seconds_per_tick_;
+  for (std::size_t looked = 0; looked < std::min<std::size_t>(flows_.size(), 4 * kBurst); ++looked) {
+    Reaction& reaction = reactions_[next_flow_];
+    reaction.advance(*dcqcn_, seconds);
+    if (!reaction.throttled() || reaction.next_send() <= seconds) return true;
+    if (++next_flow_ == flows_.size()) next_flow_ = 0;
+  }
+  return false;
+}
+
 std::uint32_t Transmitter::build_shapes(std::uint64_t now, std::uint32_t count) {
   const std::size_t last_shape = plans_.size() - 1;
   for (std::uint32_t i = 0; i < count; ++i) {
+    if (!reactions_.empty() && !find_flow_in_its_turn(now)) return i;
     Flow& flow = flows_[next_flow_];
     const std::size_t s = flow.index == 0 ? 0 : flow.index + 1 == packets_a_message_ ? last_shape : 1;
     burst_[i] = take(plans_[s]);
     if (burst_[i] == nullptr) return i;  // all buffers are under way
+    if (!reactions_.empty())
+      reactions_[next_flow_].on_send(*dcqcn_, static_cast<double>(now) * seconds_per_tick_,
+                                     plans_[s].wire_size + kWireOverhead);
     if (++next_flow_ == flows_.size()) next_flow_ = 0;
     shape_of_[i] = static_cast<std::uint8_t>(s);
     icrcs_[i] = flow.icrc[s] ^ plans_[s].stamp_icrc;
@@ -254,7 +284,7 @@ std::uint32_t Transmitter::build(std::uint64_t now, std::uint32_t count) {
     plan.stamp_icrc = 0;
     plan.stamp_words->apply({&stamp, 1}, {&plan.stamp_icrc, 1});
   }
-  return one_shape_ ? build_one_shape(now, count) : build_shapes(now, count);
+  return one_shape_ && reactions_.empty() ? build_one_shape(now, count) : build_shapes(now, count);
 }
 
 void Transmitter::store_icrcs(std::uint32_t count) {

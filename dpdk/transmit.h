@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "dpdk/mishaps.h"
 #include "dpdk/port.h"
+#include "dpdk/reaction.h"
 #include "dpdk/stream.h"
 #include "dpdk/template_pool.h"
 #include "fabric/wire/icrc_words.h"
@@ -24,6 +26,7 @@ struct TransmitCounters {
   std::atomic<std::uint64_t> packets{0}, bytes{0}, messages{0};  // bytes of frames, without FCS
   std::atomic<std::uint64_t> refused{0};                         // times that the port took less than a burst
   std::atomic<std::uint64_t> given_up{0};                        // packets beyond what catching up may send
+  std::atomic<std::uint64_t> cnps{0};                            // that QPs reacted to
 };
 
 // Sees each frame that goes, before it goes: a capture.
@@ -36,6 +39,9 @@ class Transmitter {
     std::uint32_t buffers = 3071;  // of each shape
     MishapSpec mishaps{};
     FrameWatch watch{};
+    // Given: QPs react to CNPs, from a line rate in bytes per second.
+    std::optional<DcqcnSpec> dcqcn{};
+    double line_rate = 12.5e9;
   };
   // QPs `first`, `first + step`, ... of the stream: its share among several queues. The port must outlive it.
   // Errors: no memory, frames that the port does not carry.
@@ -49,6 +55,8 @@ class Transmitter {
   void start(std::uint64_t now) { pacer_.start(now); }
   // Sends what is due, one burst at most. Packets that went.
   std::uint32_t step(std::uint64_t now);
+  // A CNP came for the QP of this number here; false where it is none of its QPs.
+  bool on_cnp(std::uint32_t source_qp, std::uint64_t now);
   // Whether `count` of the stream is reached.
   [[nodiscard]] bool done() const { return left_ == 0 && pending_from_ == pending_.size(); }
   // Sends what it still holds; gives up after `limit`.
@@ -86,6 +94,7 @@ class Transmitter {
   [[nodiscard]] std::uint32_t build(std::uint64_t now, std::uint32_t count);
   [[nodiscard]] std::uint32_t build_one_shape(std::uint64_t now, std::uint32_t count);
   [[nodiscard]] std::uint32_t build_shapes(std::uint64_t now, std::uint32_t count);
+  [[nodiscard]] bool find_flow_in_its_turn(std::uint64_t now);
   void store_icrcs(std::uint32_t count);
   void restore_marks(std::uint32_t count);
   std::uint32_t flush();
@@ -105,6 +114,10 @@ class Transmitter {
   std::vector<ShapePlan> plans_;
   std::vector<Flow> flows_;
   std::size_t next_flow_ = 0;
+  std::uint32_t first_qp_ = 0, qp_step_ = 1;
+  std::optional<DcqcnSpec> dcqcn_;
+  std::vector<Reaction> reactions_;  // of each flow, from the first CNP on
+  double line_rate_ = 0, seconds_per_tick_ = 0;
   Pacer pacer_;
   std::uint64_t left_;  // packets until `count`
   // The burst that is being built.

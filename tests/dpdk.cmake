@@ -8,6 +8,7 @@ if(TARGET weft_dpdk)
       unit/dpdk_port_test.cc
       unit/dpdk_psn_test.cc
       unit/dpdk_rdma_probe_test.cc
+      unit/dpdk_reaction_test.cc
       unit/dpdk_stream_test.cc
       unit/dpdk_traffic_test.cc
       unit/dpdk_transmit_test.cc

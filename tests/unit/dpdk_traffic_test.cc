@@ -95,6 +95,26 @@ TEST(Traffic, MarksAreAnsweredWithCnpsAtTheirPace) {
   EXPECT_EQ(result.judged.cnps, 1U);       // and it came back on the looped port
 }
 
+// Every packet is marked: a CNP each 100 us cuts the QP, which starts from 1 Gb/s and may have 32,767 bytes between
+// raises.
+TEST(Traffic, CnpsSlowTheSenderDown) {
+  TrafficOptions options = looped(0, 1024);
+  options.duration = Duration::us(500'000);
+  options.mishaps = parse_mishaps("ce=1").value();
+  options.judging.answer_ce = true;
+  options.judging.cnp_interval = Duration::us(100);
+  options.line_rate = Rate::gbps(1);
+  options.streams[0].rate.packets_per_second = 100'000;  // 0.9 Gb/s
+  const TrafficResult free = run(options);
+  EXPECT_EQ(free.sent[0].cnps, 0U);
+  options.dcqcn = DcqcnSpec{};
+  const TrafficResult slowed = run(options);
+  EXPECT_GT(slowed.judged.cnps, 20U);
+  EXPECT_GT(slowed.sent[0].cnps, 20U);
+  EXPECT_LT(slowed.sent[0].packets, free.sent[0].packets / 2);
+  EXPECT_EQ(slowed.judged.lost, 0U);
+}
+
 TEST(Traffic, SampledIcrcChecksOneInN) {
   TrafficOptions options = looped(10'000);
   options.judging.icrc_one_in = 10;
