@@ -13,6 +13,7 @@ void add_dpdk(CLI::App& app, std::function<int()>& run, const std::vector<std::s
   add_dpdk_loop(*dpdk, run, eal);
   add_dpdk_trace(*dpdk, run, eal);
   add_dpdk_ecmp(*dpdk, run, eal);
+  add_dpdk_pfc(*dpdk, run, eal);
 }
 
 }  // namespace weft

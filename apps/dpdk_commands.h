@@ -19,6 +19,7 @@ void add_dpdk_receive(CLI::App& dpdk, std::function<int()>& run, const EalArgume
 void add_dpdk_loop(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 
 void add_dpdk_trace(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
+void add_dpdk_pfc(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 void add_dpdk_ecmp(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 
 }  // namespace weft
