@@ -88,6 +88,8 @@ class Control {
   // Whether the peer has said that it gives up.
   [[nodiscard]] bool was_refused() const { return refused_; }
 
+  // Bytes came that poll() has not yet given out: the descriptor does not tell of them.
+  [[nodiscard]] bool has_unread() const { return unread_.size() >= kControlHeadSize; }
   [[nodiscard]] int descriptor() const { return socket_.get(); }
   [[nodiscard]] Milliseconds limit() const { return limit_; }
   [[nodiscard]] std::string local_address() const;

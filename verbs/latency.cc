@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kMarks = 251;                 // a prime: neighbours in time never share a mark
 constexpr std::chrono::milliseconds kLostAfter{250};  // of a transport that may lose
-constexpr std::uint64_t kSpinsALook = 64;
+constexpr int kSpins = 64;                            // polls between two looks at anything else
 
 class LatencyRun {
  public:
@@ -97,17 +97,19 @@ class LatencyRun {
     return sender_.post(0, 1, now);
   }
 
-  // `mark` 0: any that is new.
+  // Some polling for what is to come, then a look at everything else. `mark` 0: any that is new.
   Expected<void> step(std::uint8_t mark) {
     const bool by_memory = plan_.op == Op::kWrite;
-    if (by_memory) look_in_memory(mark);
+    for (int spin = 0; spin < (plan_.events ? 1 : kSpins) && !arrived_; ++spin)
+      if (by_memory)
+        look_in_memory(mark);
+      else if (auto done = poll(mark); !done)
+        return done;
     if (arrived_) return {};
-    const bool looks = ++spins_ % kSpinsALook == 0;
-    if (!by_memory || looks)
+    if (by_memory)
       if (auto done = poll(mark); !done) return done;
-    if (arrived_ || !(looks || plan_.events)) return {};
     const std::uint64_t now = ticks();
-    if (auto looked = watch_.look(now); !looked) return looked;
+    if (auto looked = watch_.look(now, caller_); !looked) return looked;
     if (session_.stop) interrupted_ = true;
     if (spec_.iterations == 0 && spec_.duration_ms > 0 && now >= deadline_) late_ = true;
     if (caller_ && now > last_progress_ && now - last_progress_ > session_.clock.ticks_of(session_.patience))
@@ -115,6 +117,7 @@ class LatencyRun {
                                std::to_string(session_.patience.count() / 1000) + " s",
                                "the peer or the path to it stalls");
     if (!caller_ && interrupted_) return tl::unexpected(Error{ErrorCode::kInterrupted, "interrupted", {}, {}, {}});
+    if (!caller_ && fetches(plan_.op)) watch_.rest();
     return plan_.events ? sleeper_.nap() : Expected<void>();
   }
 
@@ -144,6 +147,7 @@ class LatencyRun {
   Expected<void> poll(std::uint8_t mark) {
     std::array<ibv_wc, 8> completions;
     const int n = ibv_poll_cq(c_.cq.get(), static_cast<int>(completions.size()), completions.data());
+    if (n == 0) return {};
     if (n < 0) return environment_error("cannot poll the CQ", c_.port.device);
     for (int i = 0; i < n; ++i) {
       const ibv_wc& completion = completions[static_cast<std::size_t>(i)];
@@ -200,7 +204,7 @@ class LatencyRun {
   Histogram latency_;
   const std::byte* written_ = nullptr;  // where the peer's writes come
   std::uint8_t last_mark_ = 0;
-  std::uint64_t messages_ = 0, lost_ = 0, checked_ = 0, corrupt_ = 0, spins_ = 0;
+  std::uint64_t messages_ = 0, lost_ = 0, checked_ = 0, corrupt_ = 0;
   std::uint64_t start_ = 0, deadline_ = 0, busy_ = 0, last_progress_ = 0;  // ticks
   bool arrived_ = false, interrupted_ = false, late_ = false;
 };

@@ -22,16 +22,15 @@ namespace weft::verbs {
 #endif
 }
 
-// Nanoseconds of a tick, measured against the steady clock over 20 ms.
+// Nanoseconds of a tick, measured against the steady clock over 30 ms.
 class TickRate {
  public:
   TickRate() {
-    const auto start = std::chrono::steady_clock::now();
-    const std::uint64_t first = ticks();
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    const std::uint64_t last = ticks();
-    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
-    nanoseconds_ = last > first ? took.count() / static_cast<double>(last - first) : 1;
+    const Pair start = read_both();
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    const Pair end = read_both();
+    const std::chrono::duration<double, std::nano> took = end.time - start.time;
+    nanoseconds_ = end.ticks > start.ticks ? took.count() / static_cast<double>(end.ticks - start.ticks) : 1;
   }
   [[nodiscard]] std::uint64_t nanoseconds(std::uint64_t span) const {
     return static_cast<std::uint64_t>(static_cast<double>(span) * nanoseconds_ + 0.5);
@@ -41,6 +40,25 @@ class TickRate {
   }
 
  private:
+  struct Pair {
+    std::chrono::steady_clock::time_point time;
+    std::uint64_t ticks;
+  };
+  // Both clocks at one moment: of several tries the one that nothing came between.
+  static Pair read_both() {
+    Pair best{};
+    auto closest = std::chrono::steady_clock::duration::max();
+    for (int i = 0; i < 10; ++i) {
+      const auto before = std::chrono::steady_clock::now();
+      const std::uint64_t at = ticks();
+      const auto after = std::chrono::steady_clock::now();
+      if (after - before >= closest) continue;
+      closest = after - before;
+      best = {before + closest / 2, at};
+    }
+    return best;
+  }
+
   double nanoseconds_ = 1;
 };
 

@@ -77,10 +77,15 @@ Expected<void> Watch::look_now(std::uint64_t now) {
 Expected<SideReport> Watch::await_report() {
   while (!report) {
     if (auto looked = look_now(ticks()); !looked) return tl::unexpected(looked.error());
-    pollfd ready{session_.control.descriptor(), POLLIN, 0};
-    if (!report) ::poll(&ready, 1, 20);
+    if (!report) rest();
   }
   return *report;
+}
+
+void Watch::rest() const {
+  if (session_.control.has_unread()) return;
+  pollfd ready{session_.control.descriptor(), POLLIN, 0};
+  ::poll(&ready, 1, 20);
 }
 
 void refuse(Control& control, const Error& error) {

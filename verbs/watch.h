@@ -17,13 +17,16 @@ class Watch {
  public:
   explicit Watch(Session& session);
 
-  // To be called often; does something once a millisecond. Errors: the peer is gone, silent or has refused.
-  [[nodiscard]] Expected<void> look(std::uint64_t now) {
-    if (now - last_look_ < look_interval_) return {};
+  // To be called often; does something once a millisecond, once in 16 while `busy`, for it costs a system call.
+  // Errors: the peer is gone, silent or has refused.
+  [[nodiscard]] Expected<void> look(std::uint64_t now, bool busy) {
+    if (now - last_look_ < (busy ? 16 * look_interval_ : look_interval_)) return {};
     return look_now(now);
   }
   [[nodiscard]] Expected<void> look_now(std::uint64_t now);
   [[nodiscard]] Expected<void> say(ControlKind kind, nlohmann::ordered_json body);
+  // Sleeps until the peer says something, or 20 ms: where its device does all the work here.
+  void rest() const;
   // Waits for the peer's report. Errors: as look().
   [[nodiscard]] Expected<SideReport> await_report();
 
