@@ -21,7 +21,7 @@ if(Python3_FOUND)
              worked_example_is_what_weft_prints)
   weft_house(docs Coverage named_tests_exist every_item_has_a_test links_between_documents_lead_somewhere)
   weft_house(docs Limits newest_bench_keeps_every_limit)
-  weft_house(scripts Scripts setup_is_idempotent setup_refuses_unknown_groups unbuilt_engines_are_said_so
+  weft_house(scripts Scripts setup_is_idempotent setup_refuses_unknown_groups unknown_engines_are_said_so
              validate_refuses_wrong_words summary_counts_and_gives_reasons summary_fails_without_tests
              bench_table_has_ratios)
   weft_house(registered Registered every_house_check_is_a_test)
