@@ -4,7 +4,8 @@ if(TARGET weft_verbs)
   weft_test(verbs_hosts SOURCES unit/verbs_blame_test.cc unit/verbs_clock_test.cc unit/verbs_launch_test.cc unit/verbs_rounds_test.cc
             LIBS weft::verbs)
   if(TARGET weft_verbs_hosts)
-    weft_test(verbs_cluster SOURCES unit/verbs_cluster_test.cc unit/verbs_agent_test.cc unit/verbs_tls_test.cc LIBS weft::verbs_hosts TIMEOUT 120)
+    weft_test(verbs_cluster SOURCES unit/verbs_cluster_test.cc unit/verbs_agent_test.cc unit/verbs_tls_test.cc unit/verbs_untrusted_test.cc
+              LIBS weft::verbs_hosts weft_verbs_channel TIMEOUT 120)
   endif()
   weft_test(verbs_collective SOURCES unit/verbs_collective_test.cc LIBS weft::verbs weft::collectives)
 endif()

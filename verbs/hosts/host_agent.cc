@@ -8,6 +8,11 @@
 #include <utility>
 
 namespace weft::verbs {
+namespace {
+
+constexpr std::int64_t kFarthestStart = 10'000'000'000;  // ns; stamps come from the network
+
+}  // namespace
 
 // What threads of flows share with the one that tells.
 struct HostAgent::Running {
@@ -35,7 +40,7 @@ struct HostAgent::Running {
     }
     const std::int64_t at = *start_at;
     lock.unlock();
-    const std::int64_t left = std::min<std::int64_t>(at - clock_now(), 10'000'000'000);
+    const std::int64_t left = at - clock_now();
     if (left > 2'000'000) std::this_thread::sleep_for(std::chrono::nanoseconds(left - 1'000'000));
     while (clock_now() < at && clock_now() - at > -2'000'000) std::this_thread::yield();
     return clock_now();
@@ -183,6 +188,10 @@ Expected<void> HostAgent::start(const std::string& session, std::int64_t at) {
   const std::scoped_lock lock(mutex_);
   if (auto known = check_locked(session); !known) return known;
   if (running_ == nullptr) return input_error("nothing waits for a start");
+  const std::int64_t now = clock_now();
+  if (at > now + kFarthestStart || at < now - kFarthestStart)
+    return input_error("the start is not near this host's time", fmt::format("{} ns", at),
+                       fmt::format("now is {}, at most 10 s away", now));
   const std::scoped_lock inner(running_->mutex);
   running_->start_at = at;
   running_->changed.notify_all();

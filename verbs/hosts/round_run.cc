@@ -209,7 +209,7 @@ double RoundRun::start_spread_us() const {
     if (flow.started) starts.push_back(*flow.started);
   if (starts.size() < 2) return 0;
   const auto [first, last] = std::ranges::minmax(starts);
-  return static_cast<double>(last - first) / 1e3;
+  return static_cast<double>(static_cast<std::uint64_t>(last) - static_cast<std::uint64_t>(first)) / 1e3;
 }
 
 }  // namespace weft::verbs

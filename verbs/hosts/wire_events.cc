@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kLongestText = 4096;
 constexpr int kMostNotes = 256;
+constexpr std::int64_t kLatestStamp = std::int64_t{1} << 60U;  // ns, 36 years; differences cannot overflow
 
 std::string cut(const std::string& text) { return text.substr(0, kLongestText); }
 
@@ -59,6 +60,8 @@ v1::RunEvent to_wire(const FlowEvent& event) {
 Expected<FlowEvent> from_wire(const v1::RunEvent& event) {
   if (event.kind() < v1::RunEvent::ALIVE || event.kind() > v1::RunEvent::ENDED)
     return input_error("an agent told of something unknown", std::to_string(event.kind()));
+  if (event.started_ns() < 0 || event.started_ns() > kLatestStamp)
+    return input_error("an agent told of a time that no clock has", std::to_string(event.started_ns()));
   FlowEvent out;
   out.kind = static_cast<FlowEvent::Kind>(event.kind());
   out.flow = event.flow();
