@@ -16,8 +16,15 @@ LONG = ["--op", "write", "--sizes", "4K"]
 def running(words, listen=()):
     """Both ends in the middle of a long run."""
     listener = pairs.Listener(listen)
+    def sent():
+        return int(shell("cat /sys/class/infiniband/rxe1/ports/1/hw_counters/sent_pkts"))
+
+    before = sent()
     caller = pairs.Caller("bw", words)
-    time.sleep(2)
+    deadline = time.monotonic() + 20
+    while sent() < before + 500 and time.monotonic() < deadline and caller.process.poll() is None:
+        time.sleep(0.1)
+    time.sleep(1)
     expect(caller.process.poll() is None, "the run did not last")
     return listener, caller
 
@@ -115,6 +122,50 @@ def refused(words, code, texts, listen=(), prefix=(), listener_prefix=(), test="
     finally:
         listener.process.kill()
         listener.process.wait()
+
+
+def mixed(x):
+    """As verbs/pattern.h."""
+    x = (x + 0x9E3779B97F4A7C15) % 2**64
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
+    return x ^ x >> 31
+
+
+def first_slot(pid, memory, size):
+    """Address of the page that begins with the first bytes of a message of QP 0 that stands in slot 0 of 128."""
+    starts = {mixed(mixed(mixed(size) ^ message)).to_bytes(8, "little") for message in range(0, 128 * 1000, 128)}
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
+            spans = [[int(x, 16) for x in line.split()[0].split("-")] for line in maps if "rw-p" in line]
+        for begin, end in spans:
+            for page in range(begin, end if end - begin >= 16 << 20 else begin, 4096):
+                memory.seek(page)
+                if memory.read(8) in starts:
+                    return page
+    raise pairs.Wrong("the messages are nowhere in memory")
+
+
+def wrong_bytes():
+    """Bytes changed behind the device's back in the listener's memory are found, of what is read and what is written."""
+    for op in ("read", "write"):
+        listener, caller = running(["--op", op, "--sizes", "64K", "--duration", "9s", "--verify"])
+        try:
+            with open(f"/proc/{listener.process.pid}/mem", "r+b", buffering=0) as memory:
+                slot = first_slot(listener.process.pid, memory, 65536)
+                until = time.monotonic() + 2
+                place = 1000
+                while time.monotonic() < until:
+                    memory.seek(slot + place)
+                    memory.write(b"\x00\xff")
+                    place = (place + 65536 * 7) % (8 << 20)  # 128 slots
+            code, _, errors = caller.end(40)
+            expect(code == 1 and "messages arrived with wrong bytes" in errors, f"{op}: {code} {errors}")
+            expect(caller.points()[0]["counters"]["corrupt"] > 0, caller.points())
+        finally:
+            listener.process.kill()
+            listener.process.wait()
 
 
 def wrong_gid():
@@ -220,7 +271,8 @@ def port_taken():
 
 
 CASES = {"peer killed": peer_killed, "caller killed": caller_killed, "peer hangs": peer_hangs, "link down": link_down,
-         "link flaps": link_flaps, "loss": loss, "wrong GID": wrong_gid, "MTU mismatch": mtu_mismatch,
+         "link flaps": link_flaps, "loss": loss, "wrong bytes": wrong_bytes,
+         "wrong GID": wrong_gid, "MTU mismatch": mtu_mismatch,
          "out of QPs": out_of_qps, "locked memory": locked_memory, "permission denied": permission_denied,
          "no such device": no_such_device, "no such feature": no_such_feature, "random bytes": random_bytes,
          "other version": other_version, "nobody there": nobody_there, "interrupted": interrupted, "port taken": port_taken}
