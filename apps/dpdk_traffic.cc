@@ -9,6 +9,7 @@
 #include "apps/console.h"
 #include "apps/dpdk_commands.h"
 #include "apps/dpdk_stream_options.h"
+#include "apps/dpdk_streams.h"
 #include "apps/dpdk_tables.h"
 #include "dpdk/traffic_report.h"
 #include "emulator/version.h"
@@ -19,6 +20,8 @@ namespace {
 
 struct TrafficWords {
   StreamWords stream;
+  std::string stream_file;
+  CollectiveWords collective;
   bool sends = false, judges = false;
   std::string port, to, duration, drain = "200ms", inject, icrc = "all", cnp_interval = "50us";
   std::string pcap_sent, pcap_received, json;
@@ -44,6 +47,23 @@ Expected<std::uint32_t> read_icrc(const std::string& text) {
   return input_error("--icrc: which frames to check", text, "all, none, or a number N: one in N");
 }
 
+Expected<std::vector<dpdk::StreamSpec>> make_streams(const TrafficWords& words) {
+  if (!words.stream_file.empty()) {
+    if (!words.collective.fabric.empty())
+      return input_error("two sources of streams", words.stream_file, "--streams or --fabric");
+    return read_stream_file(words.stream_file);
+  }
+  const bool fabric = !words.collective.fabric.empty();
+  auto spec = fabric ? stream_of_collective(words.collective, words.stream) : make_stream_spec(words.stream);
+  if (!spec) return tl::unexpected(spec.error());
+  if (fabric && spec->count == 0 && words.duration.empty()) {  // the step once: a message of each flow
+    const auto stream = dpdk::Stream::create(*spec);
+    if (!stream) return tl::unexpected(stream.error());
+    spec->count = std::uint64_t{stream->packets_a_message()} * spec->qps;
+  }
+  return std::vector{std::move(*spec)};
+}
+
 Expected<dpdk::TrafficOptions> make_options(const TrafficWords& words) {
   dpdk::TrafficOptions o;
   o.judge = words.judges;
@@ -56,9 +76,9 @@ Expected<dpdk::TrafficOptions> make_options(const TrafficWords& words) {
   o.capture_received = words.pcap_received;
   o.capture_frames = words.pcap_frames;
   if (words.sends) {
-    const auto spec = make_stream_spec(words.stream);
-    if (!spec) return tl::unexpected(spec.error());
-    o.streams.push_back(*spec);
+    auto streams = make_streams(words);
+    if (!streams) return tl::unexpected(streams.error());
+    o.streams = std::move(*streams);
   }
   if (words.dcqcn) o.dcqcn = DcqcnSpec{};
   if (!words.line_rate.empty()) {
@@ -146,6 +166,14 @@ void add_common_options(CLI::App& cmd, TrafficWords& w) {
 
 void add_sending_options(CLI::App& cmd, TrafficWords& w) {
   add_stream_options(cmd, w.stream);
+  cmd.add_option("--streams", w.stream_file, "YAML list of streams; keys are the options above")->type_name("FILE");
+  cmd.add_option("--fabric", w.collective.fabric,
+                 "Plays the heaviest step of a collective of --size on this fabric file")
+      ->type_name("SPEC");
+  cmd.add_option("--collective", w.collective.collective, "As weft predict has them")->capture_default_str();
+  cmd.add_option("--algorithm", w.collective.algorithm, "docs/collectives.md; default: the collective's first");
+  cmd.add_option("--ranks", w.collective.ranks, "Default: every GPU")->check(whole_number(UINT32_MAX));
+  cmd.add_option("--group-size", w.collective.group_size, "Ranks of one collective")->check(whole_number(UINT32_MAX));
   cmd.add_option("--inject", w.inject,
                  "Faults of one in N packets: drop=N,duplicate=N,reorder=N:DEPTH,ce=N,bad_icrc=N");
   cmd.add_flag("--dcqcn", w.dcqcn, "QPs react to CNPs as a NIC's do (DCQCN)");

@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -11,7 +12,7 @@ import tempfile
 import time
 import unittest
 
-from command import WEFT, run
+from command import HGX, WEFT, run
 
 INPUT, ENVIRONMENT, INTERRUPTED = 2, 3, 130
 RING = ("--", "--vdev", "net_ring0")
@@ -112,6 +113,33 @@ class Dpdk(unittest.TestCase):
                 result = json.loads(out)
                 self.assertGreater(result["traffic"][1]["counters"]["packets"], 100)
                 self.assertIn("interrupted: the result so far", result["notes"])
+
+    def test_stream_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/streams.yaml"
+            pathlib.Path(path).write_text("- {size: 64, qps: 4, count: 4000, rate: 100kpps}\n"
+                                          "- {opcode: send, size: 10K, mtu: 1K, count: 1000, source-port: 'fixed:50000'}\n")
+            points = loop("--streams", path)
+            self.assertEqual([(p["operation"], p["counters"].get("packets")) for p in points],
+                             [("write", 4000), ("send", 1000), ("received", 5000)])
+            self.assertEqual((points[2]["counters"]["flows"], points[2]["counters"]["lost"]), (5, 0))
+            for text, message in (("- {sizes: 64}\n", "streams.yaml:1:3: "), ("size: 64\n", "is a list of streams"),
+                                  ("- {size: [1]}\n", "no word: 'size'"), ("- {size: 1, mtu: 7}\n", "256, 512, 1024"),
+                                  ("- {a: b\n", "no YAML")):
+                pathlib.Path(path).write_text(text)
+                self.refuses(("loop", "--streams", path, *RING), message)
+        self.refuses(("loop", "--streams", "nowhere.yaml", *RING), "cannot read the stream file: 'nowhere.yaml'")
+
+    def test_collective_of_a_fabric_file(self):
+        """A ring over 64 GPUs in hosts of 8 leaves each host once a channel: 8 channels, 8 hosts; one message each."""
+        sent, received = loop("--fabric", str(HGX), "--ranks", "64", "--algorithm", "ring", "--size", "64M", "--mtu", "4096")
+        flows = received["counters"]["flows"]
+        self.assertEqual((sent["counters"]["qps"], flows), (64, 64))
+        self.assertEqual(sent["messages"], 64)
+        self.assertEqual(sent["size_bytes"], (64 << 20) // 64 // 8)
+        self.assertEqual((received["counters"]["lost"], received["counters"]["icrc_bad"]), (0, 0))
+        self.refuses(("loop", "--fabric", str(HGX), "--ranks", "8", *RING), "nothing of this collective goes over the network")
+        self.refuses(("loop", "--fabric", "nowhere.yaml", *RING), "nowhere.yaml: no such file")
 
     def test_lost_packets_fail_the_verdict(self):
         words = ("dpdk", "loop", "--count", "1000", "--size", "64", "--max-lost", "0")
