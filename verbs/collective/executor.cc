@@ -10,6 +10,7 @@ std::span<std::byte> at(std::span<std::byte> memory, std::uint64_t first, std::u
   return memory.subspan(first * kElementSize, count * kElementSize);
 }
 
+// Integers as unsigned, for repeated sums wrap.
 template <typename T>
 void add(std::byte* into, const std::byte* from, std::uint64_t count) {
   T* const to = reinterpret_cast<T*>(into);
@@ -22,7 +23,7 @@ void apply(DataType type, std::span<std::byte> to, std::span<const std::byte> fr
   if (!reduce)
     std::memcpy(to.data(), from.data(), to.size());
   else if (type == DataType::kInt32)
-    add<std::int32_t>(to.data(), from.data(), to.size() / kElementSize);
+    add<std::uint32_t>(to.data(), from.data(), to.size() / kElementSize);
   else
     add<float>(to.data(), from.data(), to.size() / kElementSize);
 }
