@@ -105,6 +105,7 @@ void add_verbs(CLI::App& app, std::function<int()>& run) {
 #ifdef WEFT_HAS_VERBS_HOSTS
   add_verbs_agent(command, run);
   add_verbs_run(command, run);
+  add_verbs_collective(command, run);
 #endif
 }
 

@@ -25,21 +25,6 @@ struct AgentCommand {
   double without_rdma = 0;  // Gb/s pretended; 0: RDMA
 };
 
-Expected<verbs::ChannelSecurity> read_security(const ChannelFiles& files) {
-  verbs::ChannelSecurity security;
-  security.server_name = files.server_name;
-  auto token = verbs::read_token(files.token);
-  if (!token) return tl::unexpected(token.error());
-  security.token = std::move(*token);
-  for (const auto& [path, text] : {std::pair(&files.certificate, &security.certificate),
-                                   std::pair(&files.key, &security.key), std::pair(&files.root, &security.root)}) {
-    auto read = verbs::read_pem(*path);
-    if (!read) return tl::unexpected(read.error());
-    *text = std::move(*read);
-  }
-  return security;
-}
-
 int run_agent(const AgentCommand& command) {
   auto security = read_security(command.channel);
   if (!security) return report_error(security.error());

@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <memory>
-#include <mutex>
-#include <sstream>
 
 #include "apps/arguments.h"
 #include "apps/commands.h"
@@ -24,30 +21,19 @@ constexpr std::size_t kMostColumns = 16;  // of the matrix on a screen
 
 struct RunCommand {
   PairCommand pair;  // its plan, thresholds and files
-  ChannelFiles channel;
-  std::string hosts, hosts_file, shape = "matrix";
+  HostsChoice where;
+  std::string shape = "matrix";
   std::uint32_t hub = 0;
   double slow_share = 0.8;
-  unsigned wait_seconds = 10;
 };
 
 void say(const std::string& text) { std::fputs(fmt::format("weft: {}\n", text).c_str(), stderr); }
 
 Expected<verbs::ClusterRequest> to_request(const RunCommand& command) {
   verbs::ClusterRequest request;
-  std::string text = command.hosts;
-  if (!command.hosts_file.empty()) {
-    std::ifstream file(command.hosts_file);
-    if (!file) return environment_error("cannot read the list of hosts", command.hosts_file);
-    std::ostringstream all;
-    all << file.rdbuf();
-    text += " " + all.str();
-  }
-  auto hosts = verbs::parse_hosts(text);
+  auto hosts = read_hosts(command.where);
   if (!hosts) return tl::unexpected(hosts.error());
   request.hosts = std::move(*hosts);
-  if (request.hosts.empty())
-    return input_error("no hosts are named", {}, "--hosts A,B,C or --hosts-file FILE; an agent runs on each");
   const auto shape = verbs::parse_shape(command.shape);
   if (!shape) return tl::unexpected(shape.error());
   request.shape = *shape;
@@ -55,20 +41,12 @@ Expected<verbs::ClusterRequest> to_request(const RunCommand& command) {
   auto plan = to_plan(command.pair);
   if (!plan) return tl::unexpected(plan.error());
   request.plan = std::move(*plan);
-  auto token = verbs::read_token(command.channel.token);
-  if (!token) return tl::unexpected(token.error());
-  request.security.token = std::move(*token);
-  request.security.server_name = command.channel.server_name;
-  for (const auto& [path, pem] : {std::pair(&command.channel.certificate, &request.security.certificate),
-                                  std::pair(&command.channel.key, &request.security.key),
-                                  std::pair(&command.channel.root, &request.security.root)}) {
-    auto read = verbs::read_pem(*path);
-    if (!read) return tl::unexpected(read.error());
-    *pem = std::move(*read);
-  }
+  auto security = read_security(command.where.channel);
+  if (!security) return tl::unexpected(security.error());
+  request.security = std::move(*security);
   request.weft = kVersion;
   request.rule = {command.pair.min_gbits, command.slow_share};
-  request.hello = std::chrono::seconds(command.wait_seconds);
+  request.hello = std::chrono::seconds(command.where.wait_seconds);
   return request;
 }
 
@@ -176,8 +154,7 @@ int run_hosts(const RunCommand& command) {
 void add_verbs_run(CLI::App& verbs_command, std::function<int()>& run) {
   CLI::App& command = *verbs_command.add_subcommand("run", "traffic between many hosts, with an agent on each");
   const auto options = std::make_shared<RunCommand>();
-  command.add_option("--hosts", options->hosts, "HOST[:PORT] or NAME=HOST[:PORT], by commas");
-  command.add_option("--hosts-file", options->hosts_file, "the same, one a line");
+  add_hosts_options(command, options->where);
   command.add_option("--shape", options->shape,
                      "matrix, shift, one_to_many, many_to_one, bisection, ring, all_at_once");
   command.add_option("--hub", options->hub, "number of the host in the middle, from 0")->check(whole_number(4095));
@@ -186,12 +163,6 @@ void add_verbs_run(CLI::App& verbs_command, std::function<int()>& run) {
       .add_option("--slow-share", options->slow_share,
                   "exit 1 and name pairs, hosts and rails below this share of the upper quartile; 0: none")
       ->check(CLI::Range(0.0, 1.0));
-  command.add_option("--wait", options->wait_seconds, "seconds for agents to be there")->check(whole_number(86400, 1));
-  command.add_option("--token", options->channel.token, "file with the shared secret; default: variable WEFT_TOKEN");
-  command.add_option("--tls-root", options->channel.root, "PEM file: agents need a certificate signed by it");
-  command.add_option("--tls-certificate", options->channel.certificate, "PEM file, where agents ask for one");
-  command.add_option("--tls-key", options->channel.key, "PEM file of its key");
-  command.add_option("--tls-name", options->channel.server_name, "name in the agents' certificate");
   add_plan_options(command, options->pair);
   add_result_options(command, options->pair);
   command.callback([options, &run] { run = [options] { return run_hosts(*options); }; });

@@ -21,7 +21,7 @@ struct Agent {
   Expected<void> run(
       const std::vector<FlowTask>& flows, const std::function<bool()>& gone = [] { return false; }) {
     return agent.run(
-        "s", plan, flows,
+        "s", plan, nullptr, flows,
         [this](const FlowEvent& event) {
           events.push_back(event);
           return true;

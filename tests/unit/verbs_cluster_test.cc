@@ -217,7 +217,7 @@ TEST(VerbsCluster, TrafficEndsWhenItsCoordinatorVanishes) {
   ASSERT_TRUE(link->hello(3s));
   ASSERT_TRUE(link->prepare({7}, 3s));
   std::thread runner([&] {
-    static_cast<void>(link->run(cluster.request.plan, {{7, "", 0}}, 10s, [](const FlowEvent&) {}));
+    static_cast<void>(link->run(cluster.request.plan, {}, {{7, "", 0}}, 10s, [](const FlowEvent&) {}));
   });
   std::this_thread::sleep_for(300ms);
   link->cancel();
@@ -301,6 +301,45 @@ TEST(VerbsCluster, PeerThatIsNoAgentIsNamedInTime) {
   EXPECT_LT(Clock::now() - begin, 8s);
   ASSERT_TRUE(result.error);
   EXPECT_THAT(result.error->text(), HasSubstr("agent ssh"));
+}
+
+TEST(VerbsCluster, CollectivesAreExactOverRanks) {
+  for (const CollectiveKind kind :
+       {CollectiveKind::kAllReduce, CollectiveKind::kAllGather, CollectiveKind::kReduceScatter,
+        CollectiveKind::kAllToAll, CollectiveKind::kBroadcast})
+    for (const std::uint32_t ranks : {2U, 3U, 5U}) {
+      Cluster cluster(std::vector<double>(ranks, 10));
+      CollectiveSpec spec;
+      spec.kind = kind;
+      spec.ranks = ranks;
+      spec.sizes = {0, 4, 1000, 1U << 20U};
+      spec.iterations = spec.warm_up = 2;
+      cluster.request.collective = spec;
+      const ClusterResult result = cluster.run();
+      ASSERT_FALSE(result.error) << result.error->text();
+      ASSERT_EQ(result.operations.size(), 4u);
+      EXPECT_EQ(result.wrong, std::vector<std::uint64_t>(4, 0)) << name_of(kind) << ranks;
+      EXPECT_DOUBLE_EQ(result.operations[3].busbw, result.operations[3].algbw * bus_bandwidth_factor(kind, ranks));
+    }
+}
+
+TEST(VerbsCluster, RankThatDiesInACollectiveIsNamed) {
+  Cluster cluster({10, 10, 10});
+  CollectiveSpec spec;
+  spec.ranks = 3;
+  spec.sizes = {1U << 20U};
+  spec.iterations = 1'000'000;
+  cluster.request.collective = spec;
+  std::thread killer([&] {
+    std::this_thread::sleep_for(600ms);
+    cluster.agents[1].reset();
+  });
+  const auto begin = Clock::now();
+  const ClusterResult result = cluster.run();
+  killer.join();
+  EXPECT_LT(Clock::now() - begin, 30s);
+  ASSERT_TRUE(result.error);
+  EXPECT_THAT(result.error->text(), HasSubstr("1 of 3 hosts died: 'host1'"));
 }
 
 TEST(VerbsHostList, NamesAddressesAndPorts) {

@@ -25,7 +25,8 @@ class JoinedMesh : public Mesh {
   [[nodiscard]] virtual std::span<std::byte> memory() = 0;  // that messages come from and go to
 };
 
-// An RC QP to each rank. Errors: kEnvironment: no device, iWARP, a rank that does not come; kInput: nonsense from a peer.
+// An RC QP to each rank. Errors: kEnvironment: no device, iWARP, a rank that does not come; kInput: nonsense from a
+// peer.
 [[nodiscard]] Expected<std::unique_ptr<JoinedMesh>> join_by_verbs(const CollectiveSpec& spec,
                                                                   const MeshNeighbours& neighbours,
                                                                   const LocalChoice& choice, std::size_t memory_bytes,
@@ -33,7 +34,8 @@ class JoinedMesh : public Mesh {
 // A TCP connection to each rank: where there is no RDMA.
 [[nodiscard]] Expected<std::unique_ptr<JoinedMesh>> join_by_tcp(const CollectiveSpec& spec,
                                                                 const MeshNeighbours& neighbours,
-                                                                std::size_t memory_bytes, const std::atomic<bool>& stop);
+                                                                std::size_t memory_bytes,
+                                                                const std::atomic<bool>& stop);
 
 // What all kinds of mesh do first: a control connection to each rank, over which `offer(rank)` and the peer's went.
 // The offer for a rank that calls is asked for when the rank is known.

@@ -85,8 +85,8 @@ Expected<CollectiveKind> parse_collective(const std::string& text) {
 }
 
 Expected<Schedule> schedule_of(const CollectiveSpec& spec, std::uint64_t size) {
-  const weft::Shape shape{spec.ranks, spec.ranks_per_host, spec.ranks_per_host, spec.ranks_per_host, spec.ranks_per_host,
-                          spec.ranks_per_host > 1};
+  const weft::Shape shape{spec.ranks,          spec.ranks_per_host, spec.ranks_per_host,
+                          spec.ranks_per_host, spec.ranks_per_host, spec.ranks_per_host > 1};
   const auto placement = make_placement(Mapping{}, spec.ranks, spec.ranks);
   if (!placement) return tl::unexpected(placement.error());
   CollectiveRequest request;

@@ -13,8 +13,8 @@
 namespace weft::verbs {
 namespace {
 
-constexpr std::uint32_t kDepth = 64;                      // messages under way on a QP, each way
-constexpr std::uint64_t kLargestSegment = 1U << 20U;      // B
+constexpr std::uint32_t kDepth = 64;                         // messages under way on a QP, each way
+constexpr std::uint64_t kLargestSegment = 1U << 20U;         // B
 constexpr std::uint64_t kArrived = std::uint64_t{1} << 63U;  // in wr_id, whose low bits are the rank
 constexpr std::chrono::seconds kPatience{15};
 
@@ -25,11 +25,9 @@ struct Segment {
 
 struct Peer {
   QueuePair qp;
-  std::deque<Segment> to_send, to_receive;  // not posted yet
+  std::deque<Segment> to_send, to_receive;   // not posted yet
   std::uint32_t sending = 0, receiving = 0;  // posted
-  [[nodiscard]] bool idle() const {
-    return to_send.empty() && to_receive.empty() && sending == 0 && receiving == 0;
-  }
+  [[nodiscard]] bool idle() const { return to_send.empty() && to_receive.empty() && sending == 0 && receiving == 0; }
 };
 
 class VerbsMesh final : public JoinedMesh {
@@ -80,7 +78,8 @@ class VerbsMesh final : public JoinedMesh {
       if (offer->qps.size() != 1) return input_error(fmt::format("rank {} offers no QP", rank));
       PathSettings path;
       path.mtu = std::min(mtu_bytes(port_.state.active_mtu), offer->mtu);
-      segment_ = std::min({segment_, std::uint64_t{port_.state.max_msg_sz}, std::max<std::uint64_t>(offer->largest_message, 4096)});
+      segment_ = std::min(
+          {segment_, std::uint64_t{port_.state.max_msg_sz}, std::max<std::uint64_t>(offer->largest_message, 4096)});
       if (auto done = peer.qp.to_rtr(port_, *offer, offer->qps.front(), path); !done) return done;
       if (auto done = peer.qp.to_rts(path); !done) return done;
     }

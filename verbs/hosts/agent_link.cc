@@ -130,7 +130,8 @@ class GrpcLink final : public AgentLink {
     return ports;
   }
 
-  Expected<void> run(const PairPlan& plan, const std::vector<FlowTask>& flows, Limit silence,
+  Expected<void> run(const PairPlan& plan, const std::optional<CollectiveSpec>& collective,
+                     const std::vector<FlowTask>& flows, Limit silence,
                      const std::function<void(FlowEvent)>& hear) override {
     ClientContext context;
     prepare_context(context, std::chrono::hours(24 * 30));
@@ -142,6 +143,7 @@ class GrpcLink final : public AgentLink {
     rpc::RunRequest asked;
     asked.set_session(session_);
     asked.set_plan(to_json(plan).dump());
+    if (collective) asked.set_collective(to_json(*collective).dump());
     for (const FlowTask& task : flows) {
       rpc::Flow& flow = *asked.add_flows();
       flow.set_id(task.id);

@@ -42,7 +42,8 @@ class AgentLink {
   [[nodiscard]] virtual Expected<std::vector<std::uint16_t>> prepare(const std::vector<std::uint32_t>& flows,
                                                                      Limit limit) = 0;
   // Gives each event to `hear` until the agent is done, fails, is cancelled or silent for `silence`.
-  [[nodiscard]] virtual Expected<void> run(const PairPlan& plan, const std::vector<FlowTask>& flows, Limit silence,
+  [[nodiscard]] virtual Expected<void> run(const PairPlan& plan, const std::optional<CollectiveSpec>& collective,
+                                           const std::vector<FlowTask>& flows, Limit silence,
                                            const std::function<void(FlowEvent)>& hear) = 0;
   [[nodiscard]] virtual Expected<void> start(std::int64_t at, Limit limit) = 0;
   virtual void cancel() = 0;  // ends run(), from any thread

@@ -77,13 +77,17 @@ class Service final : public rpc::Agent::Service {
     if (auto known = admit(*context); !known.ok()) return known;
     const auto plan = plan_from_text(asked->plan());
     if (!plan) return refusal(plan.error());
+    const auto collective = collective_from_text(asked->collective());
+    if (!collective) return refusal(collective.error());
     std::vector<FlowTask> flows;
     for (const rpc::Flow& flow : asked->flows()) {
       if (flow.port() > 65535) return {StatusCode::INVALID_ARGUMENT, "no such port"};
       flows.push_back({flow.id(), flow.peer(), static_cast<std::uint16_t>(flow.port())});
     }
     const auto tell = [&](const FlowEvent& event) { return out->Write(to_wire(event)); };
-    return status_of(agent_.run(asked->session(), *plan, flows, tell, [&] { return context->IsCancelled(); }));
+    const auto gone = [&] { return context->IsCancelled(); };
+    const CollectiveSpec* const spec = *collective ? &**collective : nullptr;
+    return status_of(agent_.run(asked->session(), *plan, spec, flows, tell, gone));
   }
 
   Status Start(ServerContext* context, const rpc::StartRequest* asked, rpc::StartReply* /*reply*/) override {

@@ -82,6 +82,29 @@ void take(const RoundRun& round, const std::vector<Party>& parties, ClusterResul
   spread = std::max(spread, round.start_spread_us());
 }
 
+// What all ranks have told of a size. Times are the slowest rank's, for a collective is done when all are.
+void add_operations(const RoundRun& round, const CollectiveSpec& spec, ClusterResult& result) {
+  for (std::size_t i = 0; i < spec.sizes.size(); ++i) {
+    Operation operation;
+    double wrong = 0;
+    std::size_t ranks = 0;
+    for (const auto& [host, points] : round.rank_points()) {
+      if (i >= points.size()) continue;
+      ++ranks;
+      operation.size = points[i].size;
+      operation.algorithm = points[i].transport;
+      operation.time = std::max(operation.time, points[i].time);
+      if (const auto at = points[i].counters.find("wrong"); at != points[i].counters.end()) wrong += at->second;
+    }
+    if (ranks < spec.ranks) return;
+    const double seconds = std::max(operation.time.seconds(), 1e-12);
+    operation.algbw = static_cast<double>(operation.size.count) / seconds / 1e9;
+    operation.busbw = operation.algbw * bus_bandwidth_factor(spec.kind, spec.ranks);
+    result.operations.push_back(std::move(operation));
+    result.wrong.push_back(static_cast<std::uint64_t>(wrong));
+  }
+}
+
 void judge(const std::vector<Party>& parties, const std::vector<PairFigure>& figures, const ClusterRequest& request,
            bool stopped, ClusterResult& result) {
   std::vector<std::string> dead;
@@ -90,7 +113,7 @@ void judge(const std::vector<Party>& parties, const std::vector<PairFigure>& fig
     dead.push_back(party.host.name);
     result.failures.insert(result.failures.begin(), party.dead->text());
   }
-  if (!request.plan.latency && !stopped) result.slow = blame(figures, request.rule);
+  if (!request.plan.latency && !request.collective && !stopped) result.slow = blame(figures, request.rule);
   result.counters["flows"] = static_cast<double>(figures.size());
   result.counters["flows_failed"] =
       static_cast<double>(std::ranges::count_if(figures, [](const PairFigure& f) { return !f.ended; }));
@@ -116,8 +139,9 @@ void judge(const std::vector<Party>& parties, const std::vector<PairFigure>& fig
 ClusterResult run_cluster(const ClusterRequest& request, const OnClusterPoint& on_point,
                           const OnClusterProgress& on_progress, const std::atomic<bool>& stop) {
   ClusterResult result;
-  const auto rounds = make_rounds(request.shape, static_cast<std::uint32_t>(request.hosts.size()),
-                                  request.plan.bidirectional, request.hub);
+  const auto hosts = static_cast<std::uint32_t>(request.hosts.size());
+  const auto rounds = request.collective ? make_rounds(Shape::kAllAtOnce, hosts, true)
+                                         : make_rounds(request.shape, hosts, request.plan.bidirectional, request.hub);
   if (!rounds) {
     result.error = rounds.error();
     return result;
@@ -139,6 +163,7 @@ ClusterResult run_cluster(const ClusterRequest& request, const OnClusterPoint& o
       on_progress(progress);
     });
     take(round, *parties, result, figures);
+    if (request.collective) add_operations(round, *request.collective, result);
   }
   for_all(parties->size(), [&](std::size_t i) {
     if (!(*parties)[i].dead) (*parties)[i].link->leave(std::chrono::milliseconds(2000));

@@ -21,6 +21,7 @@ struct ClusterRequest {
   Shape shape = Shape::kMatrix;
   std::uint32_t hub = 0;
   PairPlan plan;
+  std::optional<CollectiveSpec> collective;  // instead of flows; the hosts are its ranks, in their order
   ChannelSecurity security;
   std::string weft;  // version of the program
   SlowRule rule;
@@ -36,7 +37,9 @@ struct ClusterProgress {
 };
 
 struct ClusterResult {
-  std::vector<TrafficPoint> points;  // one a flow and size, from and to are hosts
+  std::vector<TrafficPoint> points;   // one a flow and size, from and to are hosts
+  std::vector<Operation> operations;  // of a collective, one a size: the slowest rank's time
+  std::vector<std::uint64_t> wrong;   // elements, of each operation, all ranks together
   std::vector<Blame> slow;
   std::vector<std::string> notes, failures;  // failures: hosts that died, flows that failed
   std::map<std::string, double> counters;    // start_spread_us, clock_error_us, ...
@@ -46,7 +49,8 @@ struct ClusterResult {
 using OnClusterPoint = std::function<void(const TrafficPoint&)>;
 using OnClusterProgress = std::function<void(const ClusterProgress&)>;
 
-// Flows of hosts that died are failures, those of others go on. Bounded whatever agents do.
+// A collective is one round that joins every pair. Flows of hosts that died are failures, those of others go on.
+// Bounded whatever agents do.
 [[nodiscard]] ClusterResult run_cluster(const ClusterRequest& request, const OnClusterPoint& on_point,
                                         const OnClusterProgress& on_progress, const std::atomic<bool>& stop);
 

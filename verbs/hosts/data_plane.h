@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "verbs/collective/join.h"
 #include "verbs/pair.h"
 
 namespace weft::verbs {
@@ -16,6 +17,7 @@ class AwaitedFlow {
  public:
   virtual ~AwaitedFlow() = default;
   [[nodiscard]] virtual std::uint16_t port() const = 0;
+  [[nodiscard]] virtual Listener& listener() = 0;
   // Until the caller is done. Ends within bounded time, at once after a stop.
   [[nodiscard]] virtual PairResult serve(const std::atomic<bool>& stop) = 0;
 };
@@ -28,10 +30,16 @@ class DataPlane {
   [[nodiscard]] virtual PairResult call(const PairPlan& plan, const std::string& peer, std::uint16_t port,
                                         const std::function<void()>& gate, const OnPoint& on_point,
                                         const std::atomic<bool>& stop) = 0;
+  // A mesh of all ranks of a collective.
+  [[nodiscard]] virtual Expected<std::unique_ptr<JoinedMesh>> join(const CollectiveSpec& spec,
+                                                                   const MeshNeighbours& neighbours,
+                                                                   std::size_t memory_bytes,
+                                                                   const std::atomic<bool>& stop) = 0;
 };
 
 [[nodiscard]] std::unique_ptr<DataPlane> verbs_plane(LocalChoice choice);
-// Every flow has this rate, and lasts as long as its plan says; its messages are counted, not sent.
+// Every flow has this rate, and lasts as long as its plan says; its messages are counted, not sent. Collectives do run,
+// over TCP.
 [[nodiscard]] std::unique_ptr<DataPlane> pretended_plane(double gbits);
 
 }  // namespace weft::verbs

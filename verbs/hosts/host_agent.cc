@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "verbs/collective/runner.h"
+
 namespace weft::verbs {
 namespace {
 
@@ -132,28 +134,84 @@ void HostAgent::run_flow(Running& running, const PairPlan& plan, const FlowTask&
   running.changed.notify_all();
 }
 
-Expected<void> HostAgent::run(const std::string& session, const PairPlan& plan, const std::vector<FlowTask>& flows,
-                              const std::function<bool(const FlowEvent&)>& tell, const std::function<bool()>& gone) {
+void HostAgent::run_ranks(Running& running, const CollectiveSpec& spec, const Work& work) {
+  bool was_at_gate = false;
+  std::int64_t begun = 0;
+  const auto on_point = [&](const TrafficPoint& point) {
+    FlowEvent event;
+    event.kind = FlowEvent::Kind::kPoint;
+    event.point = point;
+    running.push(std::move(event));
+  };
+  const auto all = [&]() -> Expected<void> {
+    MeshNeighbours neighbours;
+    for (const auto& [task, awaited] : work) {
+      if (awaited)
+        neighbours.awaits.push_back(&awaited->listener());
+      else
+        neighbours.calls.emplace_back(task.peer, task.port);
+    }
+    const auto bytes = memory_of(spec);
+    if (!bytes) return tl::unexpected(bytes.error());
+    const auto mesh = plane_->join(spec, neighbours, *bytes, running.stop);
+    if (!mesh) return tl::unexpected(mesh.error());
+    was_at_gate = true;
+    const auto started = running.pass_gate(limits_.ready);
+    if (!started) return tl::unexpected(Error{ErrorCode::kInterrupted, "stopped before the start", {}, {}, {}});
+    begun = *started;
+    return run_collective(spec, **mesh, (*mesh)->memory(), on_point, running.stop);
+  };
+  const auto done = all();
+  const std::scoped_lock lock(running.mutex);
+  if (!was_at_gate) ++running.at_gate;
+  for (const auto& [task, awaited] : work) {
+    FlowEvent end;
+    end.kind = FlowEvent::Kind::kEnded;
+    end.flow = task.id;
+    end.started = begun;
+    if (!done) end.error = done.error();
+    running.events.push_back(std::move(end));
+  }
+  running.ended = work.size();
+  running.changed.notify_all();
+}
+
+Expected<HostAgent::Work> HostAgent::take_work(const std::vector<FlowTask>& flows) {
+  Work work;
+  if (flows.size() > kMostAgentFlows) return input_error("too many flows for one host");
+  for (const FlowTask& task : flows) {
+    const auto at = prepared_.find(task.id);
+    if (task.peer.empty() && at == prepared_.end())
+      return input_error("a flow was not prepared", fmt::format("{}", task.id));
+    work.emplace_back(task, task.peer.empty() ? std::move(at->second) : nullptr);
+    if (task.peer.empty()) prepared_.erase(at);
+  }
+  return work;
+}
+
+Expected<void> HostAgent::run(const std::string& session, const PairPlan& plan, const CollectiveSpec* collective,
+                              const std::vector<FlowTask>& flows, const std::function<bool(const FlowEvent&)>& tell,
+                              const std::function<bool()>& gone) {
   Running running;
-  std::vector<std::pair<FlowTask, std::unique_ptr<AwaitedFlow>>> work;
+  Work work;
   {
     const std::scoped_lock lock(mutex_);
     if (auto known = check_locked(session); !known) return known;
     if (running_ != nullptr) return input_error("flows are under way already");
-    if (flows.size() > kMostAgentFlows) return input_error("too many flows for one host");
-    for (const FlowTask& task : flows) {
-      const auto at = prepared_.find(task.id);
-      if (task.peer.empty() && at == prepared_.end())
-        return input_error("a flow was not prepared", fmt::format("{}", task.id));
-      work.emplace_back(task, task.peer.empty() ? std::move(at->second) : nullptr);
-      if (task.peer.empty()) prepared_.erase(at);
-      running.callers += task.peer.empty() ? 0 : 1;
-    }
+    auto taken = take_work(flows);
+    if (!taken) return tl::unexpected(taken.error());
+    work = std::move(*taken);
+    const auto calls = std::ranges::count_if(work, [](const auto& entry) { return entry.second == nullptr; });
+    running.callers = collective != nullptr ? 1 : static_cast<std::size_t>(calls);
     running_ = &running;
   }
   std::vector<std::jthread> threads;
-  for (auto& [task, awaited] : work)
-    threads.emplace_back([&, a = awaited.get(), t = &task] { run_flow(running, plan, *t, a); });
+  if (collective != nullptr) {
+    threads.emplace_back([&] { run_ranks(running, *collective, work); });
+  } else {
+    for (auto& [task, awaited] : work)
+      threads.emplace_back([&, a = awaited.get(), t = &task] { run_flow(running, plan, *t, a); });
+  }
 
   bool said_ready = false, listened_to = true;
   std::unique_lock lock(running.mutex);

@@ -57,7 +57,9 @@ class HostAgent {
                                                              const std::vector<std::uint32_t>& flows);
   // Until all flows have ended. `tell` returns false, and `gone` true, when nobody listens any more: then flows are
   // stopped and the session ends. Every flow has one event kEnded. Errors: kInput, kEnvironment: nothing was run.
-  [[nodiscard]] Expected<void> run(const std::string& session, const PairPlan& plan, const std::vector<FlowTask>& flows,
+  // With a collective the flows are what joins its ranks: points are of the collective, and flow 0's.
+  [[nodiscard]] Expected<void> run(const std::string& session, const PairPlan& plan, const CollectiveSpec* collective,
+                                   const std::vector<FlowTask>& flows,
                                    const std::function<bool(const FlowEvent&)>& tell,
                                    const std::function<bool()>& gone);
   // Errors: kInput: nothing waits for a start.
@@ -69,7 +71,10 @@ class HostAgent {
   using Clock = std::chrono::steady_clock;
   struct Running;
   [[nodiscard]] Expected<void> check_locked(const std::string& session);
+  using Work = std::vector<std::pair<FlowTask, std::unique_ptr<AwaitedFlow>>>;
+  [[nodiscard]] Expected<Work> take_work(const std::vector<FlowTask>& flows);
   void run_flow(Running& running, const PairPlan& plan, const FlowTask& task, AwaitedFlow* awaited);
+  void run_ranks(Running& running, const CollectiveSpec& spec, const Work& work);
 
   std::unique_ptr<DataPlane> plane_;
   AgentLimits limits_;

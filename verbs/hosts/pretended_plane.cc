@@ -13,6 +13,7 @@ class PretendedFlow final : public AwaitedFlow {
  public:
   explicit PretendedFlow(Listener listener) : listener_(std::move(listener)) {}
   [[nodiscard]] std::uint16_t port() const override { return listener_.port(); }
+  [[nodiscard]] Listener& listener() override { return listener_; }
   [[nodiscard]] PairResult serve(const std::atomic<bool>& stop) override {
     PairResult result;
     auto control = listener_.accepted(Milliseconds(30000), Milliseconds(60000), &stop);
@@ -55,6 +56,11 @@ class PretendedPlane final : public DataPlane {
     }
     static_cast<void>(control->send({ControlKind::kBye, nlohmann::ordered_json::object()}));
     return result;
+  }
+  [[nodiscard]] Expected<std::unique_ptr<JoinedMesh>> join(const CollectiveSpec& spec, const MeshNeighbours& neighbours,
+                                                           std::size_t memory_bytes,
+                                                           const std::atomic<bool>& stop) override {
+    return join_by_tcp(spec, neighbours, memory_bytes, stop);
   }
 
  private:

@@ -70,7 +70,7 @@ void RoundRun::prepare() {
     std::erase_if(state.calls, failed);
     std::erase_if(state.awaits, failed);
     state.over = parties_[host].dead || (state.calls.empty() && state.awaits.empty());
-    state.ready = state.calls.empty();
+    state.ready = state.calls.empty() && !request_.collective;
   }
 }
 
@@ -86,6 +86,13 @@ void RoundRun::hear(std::uint32_t host, FlowEvent event, const OnClusterPoint& o
       state.ready = true;
       break;
     case FlowEvent::Kind::kPoint: {
+      if (request_.collective) {
+        if (rank_points_[host].size() >= request_.collective->sizes.size()) return;
+        event.point->from = name;
+        rank_points_[host].push_back(*event.point);
+        if (host == 0) on_point(*event.point);
+        break;
+      }
       if (!is_in(state.calls)) return;
       Flow& flow = flows_[event.flow];
       event.point->from = name;
@@ -118,7 +125,9 @@ void RoundRun::run_host(std::uint32_t host, const OnClusterPoint& on_point) {
     const Party& peer = parties_[flows_[id].hosts.to];
     tasks.push_back({id, peer.info.data_address.empty() ? peer.host.address : peer.info.data_address, flows_[id].port});
   }
-  const auto done = parties_[host].link->run(request_.plan, tasks, request_.silence,
+  std::optional<CollectiveSpec> collective = request_.collective;
+  if (collective) collective->rank = host;
+  const auto done = parties_[host].link->run(request_.plan, collective, tasks, request_.silence,
                                              [&](FlowEvent event) { hear(host, std::move(event), on_point); });
   const std::scoped_lock lock(mutex_);
   if (!done && !(stop_ && done.error().code == ErrorCode::kInterrupted)) {
@@ -152,7 +161,7 @@ void RoundRun::start() {
   {
     const std::scoped_lock lock(mutex_);
     for (const auto& [host, state] : hosts_) {
-      if (state.over || state.calls.empty()) continue;
+      if (state.over || (state.calls.empty() && !request_.collective)) continue;
       if (!state.ready)
         notes_.push_back(
             fmt::format("{} had not connected all its flows when the round began", parties_[host].host.name));

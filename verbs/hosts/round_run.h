@@ -47,6 +47,8 @@ class RoundRun {
   void run(const OnClusterPoint& on_point, const OnDone& on_done);
 
   [[nodiscard]] const std::vector<Flow>& flows() const { return flows_; }
+  // Of a collective, by host.
+  [[nodiscard]] const std::map<std::uint32_t, std::vector<TrafficPoint>>& rank_points() const { return rank_points_; }
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
   [[nodiscard]] double start_spread_us() const;  // between the first flow's start and the last one's
 
@@ -68,6 +70,7 @@ class RoundRun {
   std::vector<Flow> flows_;
   std::map<std::uint32_t, HostState> hosts_;
   std::vector<std::string> notes_;
+  std::map<std::uint32_t, std::vector<TrafficPoint>> rank_points_;
   std::mutex mutex_;
   std::condition_variable changed_;
 };

@@ -9,6 +9,7 @@ class VerbsFlow final : public AwaitedFlow {
  public:
   VerbsFlow(Listener listener, LocalChoice choice) : listener_(std::move(listener)), choice_(std::move(choice)) {}
   [[nodiscard]] std::uint16_t port() const override { return listener_.port(); }
+  [[nodiscard]] Listener& listener() override { return listener_; }
   [[nodiscard]] PairResult serve(const std::atomic<bool>& stop) override {
     return serve_peer(
         listener_, choice_, [](const std::string&) {}, stop);
@@ -34,6 +35,11 @@ class VerbsPlane final : public DataPlane {
     choice.control_port = port;
     choice.when_connected = gate;
     return call_peer(plan, choice, peer, on_point, stop);
+  }
+  [[nodiscard]] Expected<std::unique_ptr<JoinedMesh>> join(const CollectiveSpec& spec, const MeshNeighbours& neighbours,
+                                                           std::size_t memory_bytes,
+                                                           const std::atomic<bool>& stop) override {
+    return join_by_verbs(spec, neighbours, choice_, memory_bytes, stop);
   }
 
  private:

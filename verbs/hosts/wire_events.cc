@@ -90,4 +90,13 @@ Expected<PairPlan> plan_from_text(const std::string& text) {
   return plan_from_json(*json);
 }
 
+Expected<std::optional<CollectiveSpec>> collective_from_text(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto json = decode_body(text);
+  if (!json) return tl::unexpected(json.error());
+  auto spec = collective_spec_from_json(*json);
+  if (!spec) return tl::unexpected(spec.error());
+  return std::move(*spec);
+}
+
 }  // namespace weft::verbs

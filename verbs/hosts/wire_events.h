@@ -18,5 +18,7 @@ class RunEvent;
 
 // JSON of verbs/plan.h. Errors: kInput.
 [[nodiscard]] Expected<PairPlan> plan_from_text(const std::string& text);
+// JSON of verbs/collective/spec.h; nullopt of an empty text. Errors: kInput.
+[[nodiscard]] Expected<std::optional<CollectiveSpec>> collective_from_text(const std::string& text);
 
 }  // namespace weft::verbs
