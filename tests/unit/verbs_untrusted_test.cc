@@ -116,7 +116,7 @@ TEST(VerbsUntrusted, StartFarFromNowIsRefused) {
     points += event.kind == FlowEvent::Kind::kPoint ? 1 : 0;
     return true;
   };
-  EXPECT_TRUE(agent.run("s", plan, {{1, "", 0}, {2, "127.0.0.1", ports->at(0)}}, tell, [] { return false; }));
+  EXPECT_TRUE(agent.run("s", plan, nullptr, {{1, "", 0}, {2, "127.0.0.1", ports->at(0)}}, tell, [] { return false; }));
   starter.join();
   EXPECT_EQ(points, 1u);
 }
