@@ -33,9 +33,9 @@ class GuestTest(unittest.TestCase):
             self.skipTest(result.stderr.strip().splitlines()[-1])
         return result
 
-    def cases(self, script, least, *options):
+    def cases(self, script, least, *options, timeout=420):
         """Boots once and runs the script's cases; each that failed is a failed subtest."""
-        result = self.guest("python3", "-B", ROOT / "tests/guest" / script, timeout=420,
+        result = self.guest("python3", "-B", ROOT / "tests/guest" / script, timeout=timeout,
                             options=["--env", f"WEFT={WEFT}", *options])
         lines = result.stdout.splitlines()
         for line in lines:

@@ -87,7 +87,8 @@ def struck(blow, code=3, bound=45):
     """A ring of four, eight seconds; node 3's agent gets the blow in the middle. The run names it and keeps the rest."""
     with Agents(4) as agents:
         run = Run(range(1, 5), ["--shape", "ring", "--sizes", "4K", "--duration", "8s"])
-        time.sleep(4)
+        run.wait_for("round 1 of 1")
+        time.sleep(2)
         expect(run.process.poll() is None, "the run did not last")
         blow(agents[3])
         run.end(code, bound)
@@ -107,16 +108,16 @@ def agent_stalls():
 def coordinator_dies_and_comes_back():
     with Agents(2):
         run = Run([1, 2], LONG)
-        time.sleep(4)
+        run.wait_for("round 1 of")
+        time.sleep(1)
         run.process.kill()
-        run.process.communicate()
+        run.process.wait()
         start = time.monotonic()
         while True:
             again = Run([1, 2], SHORT)
-            out, err = again.process.communicate(timeout=60)
-            if again.process.returncode == 0:
+            if again.process.wait(60) == 0:
                 break
-            expect(time.monotonic() - start < 40, f"agents do not accept again: {err} {out}")
+            expect(time.monotonic() - start < 40, f"agents do not accept again: {again.err} {again.out}")
             time.sleep(1)
         expect(again.pairs() == every_pair(2), again.pairs())
 
@@ -124,7 +125,7 @@ def coordinator_dies_and_comes_back():
 def interrupted_keeps_what_it_has():
     with Agents(3):
         run = Run(range(1, 4), ["--sizes", "4K", "--duration", "3s"])
-        time.sleep(7)
+        run.wait_for(" > ")
         pairs.interrupt(run.process)
         run.end(130, 20)
         expect(1 <= len(run.points()) < 6, run.pairs())

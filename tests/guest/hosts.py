@@ -17,6 +17,11 @@ def address(node):
     return f"192.0.2.{node}"
 
 
+def text_of(file):
+    # An own open file: seeking in the shared one would move where the child writes.
+    return pathlib.Path(f"/proc/{os.getpid()}/fd/{file.fileno()}").read_text(errors="replace")
+
+
 class Agent:
     """The agent of one node; ready when its port accepts."""
 
@@ -28,8 +33,7 @@ class Agent:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors)
 
     def text(self):
-        # An own open file: seeking in the shared one would move where the child writes.
-        return pathlib.Path(f"/proc/{os.getpid()}/fd/{self.errors.fileno()}").read_text(errors="replace")
+        return text_of(self.errors)
 
     def wait_ready(self):
         deadline = time.monotonic() + 20
@@ -70,19 +74,33 @@ class Run:
         where = ",".join(f"n{node}={address(node)}" for node in hosts)
         command = [WEFT, "verbs", "run", "--hosts", where, "--token", str(token), "--json", self.json.name,
                    "--slow-share", str(slow_share), *words]
-        self.start = time.monotonic()
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+        self.files = [tempfile.TemporaryFile(mode="w+") for _ in range(2)]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.files[0], stderr=self.files[1])
+
+    @property
+    def out(self):
+        return text_of(self.files[0])
+
+    @property
+    def err(self):
+        return text_of(self.files[1])
+
+    def wait_for(self, said, seconds=60):
+        """Until the coordinator has said this, on a machine of any speed."""
+        deadline = time.monotonic() + seconds
+        while said not in self.out + self.err:
+            expect(self.process.poll() is None, f"the run ended before it said '{said}': {self.err} {self.out}")
+            expect(time.monotonic() < deadline, f"the run did not say '{said}': {self.err} {self.out}")
+            time.sleep(0.05)
 
     def end(self, code, seconds=60):
         """Waits; the exit code must be this one."""
         try:
-            self.out, self.err = self.process.communicate(timeout=seconds)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.out, self.err = self.process.communicate()
+            self.process.wait()
             raise Wrong(f"the coordinator hangs: {self.out} {self.err}") from None
-        self.seconds = time.monotonic() - self.start
         expect(self.process.returncode == code, f"exit {self.process.returncode}, not {code}: {self.err} {self.out}")
         return self
 
