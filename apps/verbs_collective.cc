@@ -7,6 +7,7 @@
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "apps/verbs_hosts.h"
+#include "apps/verbs_ranks.h"
 #include "emulator/version.h"
 #include "fabric/measurement_json.h"
 #include "verbs/hosts/coordinator.h"
@@ -17,6 +18,7 @@ namespace {
 
 struct CollectiveCommand {
   HostsChoice where;
+  RanksChoice alone;
   std::string collective = "all_reduce", type = "float", sizes = "8:1M", json;
   verbs::CollectiveSpec spec;
   double min_busbw = 0;
@@ -27,14 +29,21 @@ void say(const std::string& text) { std::fputs(fmt::format("weft: {}\n", text).c
 
 Expected<verbs::ClusterRequest> to_request(const CollectiveCommand& command) {
   verbs::ClusterRequest request;
-  auto hosts = read_hosts(command.where);
-  if (!hosts) return tl::unexpected(hosts.error());
-  request.hosts = std::move(*hosts);
-  auto security = read_security(command.where.channel);
-  if (!security) return tl::unexpected(security.error());
-  request.security = std::move(*security);
   verbs::CollectiveSpec spec = command.spec;
-  spec.ranks = static_cast<std::uint32_t>(request.hosts.size());
+  if (command.alone.peers.empty()) {
+    auto hosts = read_hosts(command.where);
+    if (!hosts) return tl::unexpected(hosts.error());
+    request.hosts = std::move(*hosts);
+    auto security = read_security(command.where.channel);
+    if (!security) return tl::unexpected(security.error());
+    request.security = std::move(*security);
+    spec.ranks = static_cast<std::uint32_t>(request.hosts.size());
+  } else {
+    const auto ranks = ranks_of(command.alone, command.spec.ranks_per_host);
+    if (!ranks) return tl::unexpected(ranks.error());
+    spec.ranks = *ranks;
+    if (command.alone.scale_up_rate == "none") spec.ranks_per_host = 1;
+  }
   const auto kind = verbs::parse_collective(command.collective);
   if (!kind) return tl::unexpected(kind.error());
   spec.kind = *kind;
@@ -100,8 +109,22 @@ int run_ranks(const CollectiveCommand& command) {
   const auto on_point = [&](const TrafficPoint& point) {
     if (!command.quiet) say(fmt::format("{} B done", point.size.count));
   };
-  const verbs::ClusterResult result = verbs::run_cluster(
-      *request, on_point, [](const verbs::ClusterProgress&) {}, interrupted());
+  verbs::ClusterResult result;
+  bool is_host_zero = true;
+  if (command.alone.peers.empty()) {
+    result = verbs::run_cluster(
+        *request, on_point, [](const verbs::ClusterProgress&) {}, interrupted());
+  } else {
+    const auto ranks = to_request(command.alone, *request->collective, command.spec.ranks_per_host);
+    if (!ranks) return report_error(ranks.error());
+    is_host_zero = ranks->host == 0;
+    verbs::HostRanksResult done = verbs::run_host_ranks(
+        *ranks, [&](const Operation& o) { on_point({.size = o.size}); }, interrupted());
+    result.operations = std::move(done.operations);
+    result.wrong = std::move(done.wrong);
+    result.error = std::move(done.error);
+  }
+  if (!is_host_zero) return result.error ? report_error(*result.error) : kGood;
   if (command.json != "-") std::fputs(table(*request, result).c_str(), stdout);
   if (!command.json.empty())
     if (auto written = write_file(command.json, to_json(measurement_of(*request, result))); !written)
@@ -131,6 +154,7 @@ void add_verbs_collective(CLI::App& verbs_command, std::function<int()>& run) {
       *verbs_command.add_subcommand("collective", "a collective on CPU memory, a rank on each host's agent, checked");
   const auto options = std::make_shared<CollectiveCommand>();
   add_hosts_options(command, options->where);
+  add_ranks_options(command, options->alone);
   command.add_option("--collective", options->collective,
                      "all_reduce, all_gather, reduce_scatter, all_to_all, broadcast");
   command.add_option("--algorithm", options->spec.algorithm, "as weft predict has them; default: the kind's first");
@@ -143,7 +167,8 @@ void add_verbs_collective(CLI::App& verbs_command, std::function<int()>& run) {
       ->check(whole_number(verbs::kMostCollectiveRanks - 1));
   command
       .add_option("--ranks-per-host", options->spec.ranks_per_host,
-                  "agents that follow one another and share a host: algorithms take them as a scale-up domain")
+                  "agents that follow one another and share a host, or with --peers ranks of each host: algorithms "
+                  "take them as a scale-up domain")
       ->check(whole_number(verbs::kMostCollectiveRanks, 1));
   command.add_option("--min-busbw", options->min_busbw, "GB/s; exit 1 if any size is below")
       ->check(CLI::NonNegativeNumber);
