@@ -133,8 +133,13 @@ Expected<void> Control::send(const ControlMessage& message) {
 }
 
 Expected<void> Control::read_some(Milliseconds wait) {
+  // Not a byte beyond the message: what follows it may be another protocol's, such as a collective's data.
+  std::size_t whole = kControlHeadSize;
+  if (unread_.size() >= whole)
+    if (const auto head = decode_head(std::string_view(unread_).substr(0, whole)); head) whole += head->length;
   std::array<char, 65536> space;
-  const ssize_t n = ::recv(socket_.get(), space.data(), space.size(), 0);
+  const std::size_t wanted = whole > unread_.size() ? std::min(whole - unread_.size(), space.size()) : 1;
+  const ssize_t n = ::recv(socket_.get(), space.data(), wanted, 0);
   if (n > 0) unread_.append(space.data(), static_cast<std::size_t>(n));
   if (n > 0) return {};
   if (n == 0)
