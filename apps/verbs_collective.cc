@@ -118,8 +118,12 @@ int run_ranks(const CollectiveCommand& command) {
     const auto ranks = to_request(command.alone, *request->collective, command.spec.ranks_per_host);
     if (!ranks) return report_error(ranks.error());
     is_host_zero = ranks->host == 0;
-    verbs::HostRanksResult done = verbs::run_host_ranks(
-        *ranks, [&](const Operation& o) { on_point({.size = o.size}); }, interrupted());
+    const auto on_operation = [&](const Operation& operation) {
+      TrafficPoint point;
+      point.size = operation.size;
+      on_point(point);
+    };
+    verbs::HostRanksResult done = verbs::run_host_ranks(*ranks, on_operation, interrupted());
     result.operations = std::move(done.operations);
     result.wrong = std::move(done.wrong);
     result.error = std::move(done.error);
