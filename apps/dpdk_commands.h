@@ -17,6 +17,7 @@ void add_dpdk_ports(CLI::App& dpdk, std::function<int()>& run, const EalArgument
 void add_dpdk_send(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 void add_dpdk_receive(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 void add_dpdk_loop(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
+void add_dpdk_respond(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 
 void add_dpdk_trace(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 void add_dpdk_pfc(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
