@@ -160,7 +160,17 @@ int show_spread(const TraceWords& words, const dpdk::TraceResult& result) {
                     s.flows, s.paths - s.used, s.paths));
   else if (s.flows > 0 && !s.even())
     verdict(fmt::format("uneven: an even hash spreads {} flows so badly with a chance of {:.2g}", s.flows, s.p_value));
+  const bool one_path = s.paths == 1 && s.flows > 1 && words.next_hops == 0;
+  if (one_path)
+    verdict(fmt::format(
+        "all {} flows take one path: polarized, or there is no other; --next-hops says how many there are", s.flows));
   if (result.interrupted) return finish(words, m, text, kInterruptedBySignal);
+  if (s.flows == 0 && at.arrived > 0)
+    return report_error(Error{ErrorCode::kInput,
+                              "the destination itself answers there, so nothing is spread",
+                              fmt::format("--hop {}", words.hop),
+                              "a smaller hop",
+                              {}});
   if (s.flows == 0) {
     const int code = finish(words, m, text, kEnvironmentFailed);
     static_cast<void>(report_error(Error{ErrorCode::kEnvironment,
@@ -170,7 +180,7 @@ int show_spread(const TraceWords& words, const dpdk::TraceResult& result) {
                                          {}}));
     return code;
   }
-  return finish(words, m, text, s.even() ? kGood : kVerdictFailed);
+  return finish(words, m, text, s.even() && !one_path ? kGood : kVerdictFailed);
 }
 
 int run(const TraceWords& words, const EalArguments& eal) {

@@ -14,7 +14,9 @@ endfunction()
 
 if(Python3_FOUND AND TARGET weft_dpdk)
   weft_netns(paths Paths path_of_each_port hash_with_ports_is_even
-             hash_without_ports_is_found_polarized dead_next_hop_is_missed nobody_answers interrupt_keeps_what_was_found)
+             hash_without_ports_is_found_polarized dead_next_hop_is_missed
+             one_path_of_unknown_many_is_no_pass
+             hop_behind_the_destination_is_refused router_without_a_way_is_no_destination nobody_answers interrupt_keeps_what_was_found)
   weft_netns(counts Counts everything_arrives drops_are_counted marks_are_counted_and_the_icrc_still_holds)
   weft_netns(pauses Pauses neighbour_that_ignores_pfc_is_found silence_is_no_verdict tshark_reads_the_frames)
   weft_netns(counts Routed icrc_holds_after_a_router_changed_the_ttl)

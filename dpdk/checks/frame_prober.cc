@@ -54,7 +54,7 @@ class FrameProber final : public Prober {
       if (!error || error->destination != given_.destination || error->destination_port != wire::kRoceV2Port) continue;
       return ProbeAnswer{{error->source_port, static_cast<std::uint8_t>(error->identification)},
                          error->from,
-                         error->kind == IcmpKind::kUnreachable};
+                         error->from == given_.destination || is_port_unreachable(*error)};
     } while (Clock::now() < until);
     return std::nullopt;
   }

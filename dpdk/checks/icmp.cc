@@ -29,15 +29,15 @@ std::optional<IcmpError> parse_icmp_error(std::span<const std::uint8_t> frame) {
   if (type != wire::kEtherTypeIpv4) return std::nullopt;
   const auto outer = take_ipv4(frame);
   if (!outer || outer->protocol != kProtocolIcmp || frame.size() < kIcmpHeader) return std::nullopt;
-  const std::uint8_t kind = frame[0];
+  const std::uint8_t kind = frame[0], code = frame[1];
   if (kind != kTimeExceeded && kind != kUnreachable) return std::nullopt;
   frame = frame.subspan(kIcmpHeader);
   const auto inner = take_ipv4(frame);
   if (!inner || inner->protocol != wire::kProtocolUdp || frame.size() < wire::UdpHeader::kSize) return std::nullopt;
   const auto udp = wire::decode<wire::UdpHeader>(frame);
-  return IcmpError{outer->source,      kind == kTimeExceeded ? IcmpKind::kTimeExceeded : IcmpKind::kUnreachable,
-                   inner->destination, inner->identification,
-                   udp.source_port,    udp.destination_port};
+  const IcmpKind what = kind == kTimeExceeded ? IcmpKind::kTimeExceeded : IcmpKind::kUnreachable;
+  return IcmpError{outer->source,       what, code, inner->destination, inner->identification, udp.source_port,
+                   udp.destination_port};
 }
 
 std::uint16_t internet_checksum(std::span<const std::uint8_t> bytes) {

@@ -97,7 +97,9 @@ HopSpread spread_at(const TraceResult& trace, std::size_t hop, std::size_t expec
   HopSpread out;
   std::map<std::uint32_t, std::uint64_t> flows;
   for (const TracedPath& path : trace.paths) {
-    if (hop < path.hops.size() && path.hops[hop] != 0)
+    if (path.reached && hop + 1 >= path.hops.size())
+      ++out.arrived;
+    else if (hop < path.hops.size() && path.hops[hop] != 0)
       ++flows[path.hops[hop]];
     else
       ++out.silent;

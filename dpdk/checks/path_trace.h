@@ -84,6 +84,7 @@ struct TraceResult {
 struct HopSpread {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> next_hops;  // address and flows, most first
   std::uint64_t silent = 0;                                        // flows of which this hop is not known
+  std::uint64_t arrived = 0;  // flows that had reached the destination here or before: no next hop to choose
   Spread spread;
 };
 [[nodiscard]] HopSpread spread_at(const TraceResult& trace, std::size_t hop, std::size_t expected);

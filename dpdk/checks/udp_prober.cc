@@ -122,10 +122,12 @@ class UdpProber final : public Prober {
       if (error.ee_origin != SO_EE_ORIGIN_ICMP) continue;
       sockaddr_in offender{};
       std::memcpy(&offender, CMSG_DATA(c) + sizeof error, sizeof offender);
-      constexpr std::uint8_t kUnreachable = 3;
+      constexpr std::uint8_t kUnreachable = 3, kPort = 3;
+      const std::uint32_t from = ntohl(offender.sin_addr.s_addr);
+      const bool arrived = from == destination_ || (error.ee_type == kUnreachable && error.ee_code == kPort);
       const bool whole = quoted >= static_cast<ssize_t>(kPayloadSize);  // a router may quote 8 bytes only
       const std::uint8_t ttl = whole ? payload[kPayloadSize - 1] : sockets_[port].ttl;
-      return ProbeAnswer{{port, ttl}, ntohl(offender.sin_addr.s_addr), error.ee_type == kUnreachable};
+      return ProbeAnswer{{port, ttl}, from, arrived};
     }
     return std::nullopt;
   }

@@ -22,8 +22,9 @@ def missing():
     absent = [tool for tool in ("ip", "nft") if not shutil.which(tool)]
     if absent:
         return f"not installed: {', '.join(absent)}"
-    tried = call("ip", "netns", "add", "weft-probe", check=False)
-    call("ip", "netns", "del", "weft-probe", check=False)
+    name = f"weft{os.getpid()}-probe"
+    tried = call("ip", "netns", "add", name, check=False)
+    call("ip", "netns", "del", name, check=False)
     return f"no network namespaces: {tried.stderr.strip()}" if tried.returncode != 0 else ""
 
 

@@ -77,6 +77,22 @@ class Paths(NamespaceTest):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertTrue(any("leave 1 of 4 paths idle" in note for note in m["notes"]))
 
+    def test_one_path_of_unknown_many_is_no_pass(self):
+        self.hash_ports(False)
+        done = self.weft("ecmp", DESTINATION, "--hop", 2, "--flows", 32)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("all 32 flows take one path", done.stdout)
+
+    def test_hop_behind_the_destination_is_refused(self):
+        done = self.weft("ecmp", DESTINATION, "--hop", 7, "--flows", 4)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("the destination itself answers there", done.stderr)
+
+    def test_router_without_a_way_is_no_destination(self):
+        done = self.weft("trace", "192.0.2.9", "--flows", 1, "--wait", "200ms")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout.splitlines()[1], r"10\.0\.0\.254.*\.\.\.$")
+
     def test_nobody_answers(self):
         done = self.weft("trace", "10.0.0.77", "--flows", 1, "--wait", "100ms")
         self.assertEqual(done.returncode, 3)

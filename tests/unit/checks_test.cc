@@ -204,6 +204,19 @@ TEST(Trace, HashThatIgnoresPortsIsPolarized) {
   EXPECT_FALSE(spread_at(result, 0, 0).spread.polarized);  // one next hop is all that there is, for all we know
 }
 
+// A router that knows no way is no destination, whatever ICMP it sends.
+TEST(Trace, DestinationIsNoNextHop) {
+  FakeNetwork network(
+      [](std::uint16_t, std::uint8_t ttl) { return ttl == 1 ? 0x0A000101U : FakeNetwork::kDestination; });
+  TraceOptions options;
+  options.source_ports = {0xC000, 0xC001};
+  const TraceResult result = network.trace(options);
+  EXPECT_EQ(spread_at(result, 1, 0).arrived, 2U);
+  EXPECT_EQ(spread_at(result, 1, 0).spread.flows, 0U);
+  EXPECT_FALSE(is_port_unreachable({1, IcmpKind::kUnreachable, 0, 2, 0, 0, 0}));
+  EXPECT_TRUE(is_port_unreachable({1, IcmpKind::kUnreachable, 3, 2, 0, 0, 0}));
+}
+
 TEST(Trace, AddressesAreReadAndWritten) {
   EXPECT_EQ(ipv4_text(0xC0000201), "192.0.2.1");
   EXPECT_EQ(*parse_ipv4("192.0.2.1"), 0xC0000201U);
