@@ -126,7 +126,7 @@ Expected<void> start(const PortFacts& facts, const PortOptions& options, rte_mem
   return {};
 }
 
-Expected<void> wait_for_link(PortFacts& facts, Duration limit) {
+Expected<void> wait_until_up(PortFacts& facts, Duration limit) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::nanoseconds(limit.picoseconds / 1000);
   for (read_link(facts); !facts.link_up && Clock::now() < end; read_link(facts))
@@ -224,9 +224,12 @@ Expected<Port> Port::open(const Eal& eal, const PortOptions& options) {
   if (!pool) return tl::unexpected(pool.error());
   if (const auto done = start(port.facts_, options, *pool); !done) return tl::unexpected(done.error());
   port.started_ = true;
-  if (const auto up = wait_for_link(port.facts_, options.link_wait); !up) return tl::unexpected(up.error());
+  if (options.link_wait > Duration{})
+    if (const auto up = port.wait_for_link(options.link_wait); !up) return tl::unexpected(up.error());
   return port;
 }
+
+Expected<void> Port::wait_for_link(Duration limit) { return wait_until_up(facts_, limit); }
 
 Port::Port(Port&& other) noexcept
     : facts_(std::move(other.facts_)),

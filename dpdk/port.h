@@ -22,7 +22,7 @@ struct PortOptions {
   std::uint16_t descriptors = 1024;       // of each queue; the driver rounds
   std::uint32_t largest_frame = 1514;     // that will be sent or received: with Ethernet header, without FCS
   std::uint32_t receive_buffers = 8192;   // mbufs of all receive queues together
-  Duration link_wait{3'000'000'000'000};  // for the link to come up
+  Duration link_wait{3'000'000'000'000};  // for the link to come up; 0: open() does not ask, see wait_for_link()
 };
 
 struct PortFacts {
@@ -60,6 +60,9 @@ class Port {
   Port(Port&&) noexcept;
   Port& operator=(Port&&) = delete;
   ~Port();
+
+  // Of two ports cabled to one another: after both were opened. Errors: it stays down.
+  [[nodiscard]] Expected<void> wait_for_link(Duration limit);
 
   [[nodiscard]] std::uint16_t index() const { return facts_.index; }
   [[nodiscard]] const PortFacts& facts() const { return facts_; }

@@ -100,18 +100,21 @@ Expected<void> Traffic::open_ports(const Eal& eal) {
   wanted.largest_frame = options_.largest_frame;
   for (const Stream& stream : streams_) wanted.largest_frame = std::max(wanted.largest_frame, stream.largest_frame());
   const bool two = !streams_.empty() && options_.judge && options_.sending_device != options_.receiving_device;
+  const Duration link_wait = std::exchange(wanted.link_wait, Duration{});
   wanted.device = streams_.empty() ? options_.receiving_device : options_.sending_device;
   auto first = Port::open(eal, wanted);
   if (!first) return tl::unexpected(first.error());
   first_port_ = std::make_unique<Port>(std::move(*first));
   sender_ = receiver_ = first_port_.get();
-  if (!two) return {};
+  if (!two) return sender_->wait_for_link(link_wait);
   wanted.device = options_.receiving_device;
   auto second = Port::open(eal, wanted);
   if (!second) return tl::unexpected(second.error());
   second_port_ = std::make_unique<Port>(std::move(*second));
   receiver_ = second_port_.get();
-  return {};
+  if (const auto up = sender_->wait_for_link(link_wait); !up)
+    return up;  // only now: the two may be cabled to each other
+  return receiver_->wait_for_link(link_wait);
 }
 
 Expected<void> Traffic::add_transmitters(Worker& worker, std::uint16_t queue) {

@@ -39,7 +39,7 @@ if(Python3_FOUND)
     weft_cli(dpdk Dpdk cli wrong_words machines_that_cannot huge_pages_that_are_not_there loop_counts_what_was_injected
              memif_between_two_processes_counts_exactly signal_keeps_the_result lost_packets_fail_the_verdict any_user_may
              captures_are_read_by_tshark telemetry_answers_meanwhile ports_and_opcodes_are_listed stream_file
-             collective_of_a_fabric_file)
+             collective_of_a_fabric_file cabled_pair_in_one_process)
   endif()
   if(TARGET weft_verbs_hosts)
     weft_cli(verbs_hosts VerbsHosts cli ranks_of_a_launcher_have_ports_of_their_own_and_are_noted

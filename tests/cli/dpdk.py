@@ -141,6 +141,14 @@ class Dpdk(unittest.TestCase):
         self.refuses(("loop", "--fabric", str(HGX), "--ranks", "8", *RING), "nothing of this collective goes over the network")
         self.refuses(("loop", "--fabric", "nowhere.yaml", *RING), "nowhere.yaml: no such file")
 
+    def test_cabled_pair_in_one_process(self):
+        with tempfile.TemporaryDirectory() as folder:
+            device = f"socket={folder}/memif,socket-abstract=no,bsize=8192,role="
+            sent, received = loop("--port", "net_memif0", "--to", "net_memif1", "--count", "20000", "--rate", "100kpps",
+                                  eal=("--", "--vdev", f"net_memif0,{device}server", "--vdev", f"net_memif1,{device}client"))
+        self.assertEqual((sent["from"], received["to"]), ("net_memif0", "net_memif1"))
+        self.assertEqual((received["counters"]["packets"], received["counters"]["lost"]), (20000, 0))
+
     def test_lost_packets_fail_the_verdict(self):
         words = ("dpdk", "loop", "--count", "1000", "--size", "64", "--max-lost", "0")
         self.assertEqual(run(*words, *RING).returncode, 0)
