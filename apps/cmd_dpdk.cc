@@ -14,6 +14,7 @@ void add_dpdk(CLI::App& app, std::function<int()>& run, const std::vector<std::s
   add_dpdk_trace(*dpdk, run, eal);
   add_dpdk_ecmp(*dpdk, run, eal);
   add_dpdk_pfc(*dpdk, run, eal);
+  add_dpdk_ecn(*dpdk, run, eal);
 #ifdef WEFT_HAS_RESPOND
   add_dpdk_respond(*dpdk, run, eal);
 #endif

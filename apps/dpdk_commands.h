@@ -20,6 +20,7 @@ void add_dpdk_loop(CLI::App& dpdk, std::function<int()>& run, const EalArguments
 void add_dpdk_respond(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 
 void add_dpdk_trace(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
+void add_dpdk_ecn(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 void add_dpdk_pfc(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 void add_dpdk_ecmp(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal);
 

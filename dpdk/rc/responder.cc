@@ -10,6 +10,7 @@ using wire::Operation;
 
 constexpr Psn kStart = Psn{1} << 32;  // room behind it for duplicates
 constexpr std::uint8_t kNoCredits = 31;
+constexpr std::size_t kMostAnswers = 256;  // that wait to be sent; what is asked beyond is as if lost
 
 Operation operation_of(const wire::ParsedFrame& frame) {
   return static_cast<Operation>(frame.headers.bth.opcode & 0x1FU);
@@ -24,8 +25,12 @@ Responder::Responder(const Settings& settings) : settings_(settings), expected_(
 
 void Responder::take(const wire::ParsedFrame& frame) {
   const auto& info = *frame.layout.opcode;
-  if (failed_ || info.transport != wire::Transport::kRc || !info.request) return;
+  if (info.transport != wire::Transport::kRc || !info.request || answers_.size() >= kMostAnswers) return;
   const Psn psn = unwrap(frame.headers.bth.psn, expected_);
+  if (failed_) {  // the NAK may have been lost: said again when its request comes again
+    if (psn == expected_) refuse(fatal_);
+    return;
+  }
   if (psn < expected_) return take_duplicate(frame, psn);
   if (psn == expected_) return take_new(frame, psn);
   ++counts_.out_of_order;
@@ -201,6 +206,7 @@ void Responder::refuse(wire::NakCode code) {
                       {},
                       false});
   failed_ = true;
+  fatal_ = code;
 }
 
 void Responder::not_ready() {

@@ -95,6 +95,7 @@ class Responder {
   Psn expected_;
   std::uint32_t messages_ = 0;  // MSN
   bool nak_sent_ = false, failed_ = false;
+  wire::NakCode fatal_ = wire::NakCode::kInvalidRequest;  // of a connection that has failed
   // The message that is under way.
   bool in_send_ = false, in_write_ = false;
   std::span<std::uint8_t> target_;  // of the write, or the receive buffer

@@ -123,6 +123,20 @@ TEST_F(RcResponder, WrongKeyAddressOrLengthIsRefusedAndNothingIsTouched) {
   EXPECT_TRUE(std::all_of(memory_.begin(), memory_.end(), [](auto b) { return b == 0; }));
 }
 
+TEST_F(RcResponder, FatalNakIsSaidAgainForItsRequestOnly) {
+  request(Operation::kWriteOnly, 100, pattern(8), {0x1000, 8, 8});
+  EXPECT_EQ(answers(), (Texts{"NAK2 100 msn 0"}));
+  request(Operation::kWriteOnly, 101, pattern(8), {0x1000, 7, 8});
+  EXPECT_EQ(answers(), Texts{});
+  request(Operation::kWriteOnly, 100, pattern(8), {0x1000, 8, 8});
+  EXPECT_EQ(answers(), (Texts{"NAK2 100 msn 0"}));
+}
+
+TEST_F(RcResponder, ReadsThatNobodyFetchesAreBounded) {
+  for (std::uint32_t psn = 100; psn < 2100; ++psn) request(Operation::kReadRequest, psn, {}, {0x1000, 7, 8});
+  EXPECT_EQ(answers(10'000).size(), 256U);
+}
+
 TEST_F(RcResponder, MessageOutOfTurnIsInvalid) {
   request(Operation::kSendMiddle, 100, pattern(256));
   EXPECT_EQ(answers(), (Texts{"NAK1 100 msn 0"}));
