@@ -20,6 +20,7 @@ if(Python3_FOUND)
     weft_guest(devices Without host_without_a_device_says_what_to_load)
     weft_guest(verbs_pairs VerbsPairs every_operation_transport_and_mode_on_soft_roce soft_iwarp_over_rdma_cm
                each_fault_has_its_message_exit_code_and_bound wire_is_rocev2_and_flow_labels_spread_source_ports)
+    weft_guest(collectives Collectives results_are_exact_and_faults_named_on_soft_roce)
     if(TARGET weft_verbs_hosts)
       weft_guest(verbs_hosts VerbsHosts every_pair_is_measured_and_each_fault_named soft_iwarp_over_rdma_cm)
     endif()
