@@ -111,6 +111,13 @@ int finish(const TraceWords& words, const Measurement& m, const std::string& tex
   return code;
 }
 
+int nobody_answered(const TraceWords& words, const Measurement& m, const std::string& text, const char* way_out) {
+  const int code = finish(words, m, text, kEnvironmentFailed);
+  static_cast<void>(
+      report_error(Error{ErrorCode::kEnvironment, "nobody answered a probe", words.destination, way_out, {}}));
+  return code;
+}
+
 int show_paths(const TraceWords& words, const dpdk::TraceResult& result) {
   Measurement m = measurement_of(words, result);
   std::string text = fmt::format("{:>11}  path to {}\n", "source port", words.destination);
@@ -121,13 +128,7 @@ int show_paths(const TraceWords& words, const dpdk::TraceResult& result) {
   text += fmt::format("{} probes, {} answers\n", result.probes, result.answers);
   if (result.interrupted) return finish(words, m, text, kInterruptedBySignal);
   if (result.answers > 0) return finish(words, m, text, kGood);
-  const int code = finish(words, m, text, kEnvironmentFailed);
-  static_cast<void>(report_error(Error{ErrorCode::kEnvironment,
-                                       "nobody answered a probe",
-                                       words.destination,
-                                       "routers must send ICMP time exceeded; check address, MAC and firewall",
-                                       {}}));
-  return code;
+  return nobody_answered(words, m, text, "routers must send ICMP time exceeded; check address, MAC and firewall");
 }
 
 int show_spread(const TraceWords& words, const dpdk::TraceResult& result) {
@@ -171,15 +172,7 @@ int show_spread(const TraceWords& words, const dpdk::TraceResult& result) {
                               fmt::format("--hop {}", words.hop),
                               "a smaller hop",
                               {}});
-  if (s.flows == 0) {
-    const int code = finish(words, m, text, kEnvironmentFailed);
-    static_cast<void>(report_error(Error{ErrorCode::kEnvironment,
-                                         "nobody answered a probe",
-                                         words.destination,
-                                         "routers must send ICMP time exceeded; is --hop right?",
-                                         {}}));
-    return code;
-  }
+  if (s.flows == 0) return nobody_answered(words, m, text, "routers must send ICMP time exceeded; is --hop right?");
   return finish(words, m, text, s.even() && !one_path ? kGood : kVerdictFailed);
 }
 

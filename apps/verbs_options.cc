@@ -89,6 +89,9 @@ Expected<verbs::PairPlan> to_plan(const PairCommand& o) {
   if (!op) return tl::unexpected(op.error());
   const auto transport = verbs::parse_transport(o.transport);
   if (!transport) return tl::unexpected(transport.error());
+  if (plan.rdma_cm && (plan.flow_label != 0 || plan.mtu != 0))
+    return input_error("rdma_cm chooses the path by itself", plan.mtu != 0 ? "--mtu" : "--flow-label",
+                       "leave it out, or --rdma-cm");
   plan.op = *op;
   plan.transport = *transport;
   const char* const usual = verbs::is_atomic(plan.op) ? "8" : o.latency ? "2" : "64K";

@@ -67,18 +67,25 @@ Measurement measurement_of(const verbs::ClusterRequest& request, const verbs::Cl
   return m;
 }
 
-std::string row(const TrafficPoint& point, bool latency) {
+TrafficUnit unit_of(const PairCommand& pair) { return pair.unit == "mib" ? TrafficUnit::kMib : TrafficUnit::kGbits; }
+const char* name_of(TrafficUnit unit) { return unit == TrafficUnit::kMib ? "MiB/s" : "Gb/s"; }
+double bandwidth(const TrafficPoint& point, TrafficUnit unit) {
+  return unit == TrafficUnit::kMib ? point.gbits_average * 1e9 / 8 / (1 << 20) : point.gbits_average;
+}
+
+std::string row(const TrafficPoint& point, bool latency, TrafficUnit unit) {
   std::string text =
       fmt::format("{:<36} {:>10} {:>10} ", point.from + " > " + point.to, point.size.count, point.messages);
   if (latency && point.latency)
     return text + fmt::format("{:>10.2f} us typical {:>10.2f} us 99 %\n", point.latency->p50.microseconds(),
                               point.latency->p99.microseconds());
-  return text + fmt::format("{:>10.3f} Gb/s {:>12.0f} msg/s\n", point.gbits_average, point.messages_per_second);
+  return text + fmt::format("{:>10.3f} {} {:>12.0f} msg/s\n", bandwidth(point, unit), name_of(unit),
+                            point.messages_per_second);
 }
 
-// Gb/s at the last size, senders down, receivers across.
-std::string matrix(const verbs::ClusterRequest& request, const std::vector<TrafficPoint>& points) {
-  std::string text = fmt::format("\n{:<20}", "Gb/s, from \\ to");
+// At the last size, senders down, receivers across.
+std::string matrix(const verbs::ClusterRequest& request, const std::vector<TrafficPoint>& points, TrafficUnit unit) {
+  std::string text = fmt::format("\n{:<20}", fmt::format("{}, from \\ to", name_of(unit)));
   const auto short_name = [](const std::string& name) {
     return name.size() > 12 ? name.substr(name.size() - 12) : name;
   };
@@ -90,7 +97,7 @@ std::string matrix(const verbs::ClusterRequest& request, const std::vector<Traff
       const auto at = std::find_if(points.rbegin(), points.rend(), [&](const TrafficPoint& point) {
         return point.from == from.name && point.to == to.name;
       });
-      text += at == points.rend() ? fmt::format(" {:>12}", "-") : fmt::format(" {:>12.3f}", at->gbits_average);
+      text += at == points.rend() ? fmt::format(" {:>12}", "-") : fmt::format(" {:>12.3f}", bandwidth(*at, unit));
     }
     text += '\n';
   }
@@ -107,13 +114,12 @@ int report(const RunCommand& command, const verbs::ClusterRequest& request, verb
   }
   const bool shown = pair.json != "-" && pair.csv != "-";
   if (shown && !pair.latency && !result.points.empty() && request.hosts.size() <= kMostColumns)
-    std::fputs(matrix(request, result.points).c_str(), stdout);
+    std::fputs(matrix(request, result.points, unit_of(pair)).c_str(), stdout);
   if (!pair.quiet)
     for (const std::string& note : result.notes) say(note);
   if (!pair.csv.empty()) {
-    std::string csv = "from,to," + traffic_header({pair.latency, TrafficUnit::kGbits, true});
-    for (const TrafficPoint& point : result.points)
-      csv += point.from + "," + point.to + "," + traffic_row({pair.latency, TrafficUnit::kGbits, true}, point);
+    std::string csv = traffic_header({pair.latency, unit_of(pair), true});
+    for (const TrafficPoint& point : result.points) csv += traffic_row({pair.latency, unit_of(pair), true}, point);
     if (auto written = write_file(pair.csv, csv); !written) return report_error(written.error());
   }
   if (!pair.json.empty())
@@ -135,7 +141,7 @@ int run_hosts(const RunCommand& command) {
   const bool shown = pair.json != "-" && pair.csv != "-";
   const auto on_point = [&](const TrafficPoint& point) {
     if (!shown) return;
-    std::fputs(row(point, pair.latency).c_str(), stdout);
+    std::fputs(row(point, pair.latency, unit_of(pair)).c_str(), stdout);
     std::fflush(stdout);
   };
   std::size_t told = 0;

@@ -204,6 +204,8 @@ Expected<void> fit_plan(PairPlan& plan, const Port& port, std::vector<std::strin
                        "raise its netdev's MTU (by 200 B more, for headers), or ask for a smaller --mtu");
   if (plan.transport == Transport::kXrc && (port.limits.device_cap_flags & IBV_DEVICE_XRC) == 0)
     return environment_error("the device has no XRC", port.device, "use --transport RC");
+  if (plan.transport == Transport::kXrc)  // no device was at hand to try it on: refused rather than measured wrongly
+    return environment_error("weft has no XRC traffic yet", port.device, "use --transport RC");
   if (is_atomic(plan.op) && port.limits.atomic_cap == IBV_ATOMIC_NONE)
     return environment_error("the device has no atomics", port.device, "use --op write, read or send");
   if (port.iwarp && (!plan.rdma_cm || plan.transport != Transport::kRc))

@@ -51,6 +51,22 @@ class VerbsHosts(unittest.TestCase):
         self.assertIn("rank 0 of 2 of Open MPI", notes)
         self.assertIn("rank 1 of 2 of Open MPI", notes)
 
+    def test_bandwidth_is_in_the_unit_that_was_asked_for(self):
+        self.agent(self.base())
+        self.agent(self.base() + 1)
+        csv = self.folder / "rows.csv"
+        done = run(*self.coordinator([self.base(), self.base() + 1], "--duration", "20ms", "--unit", "mib", "--csv", str(csv)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("MiB/s, from", done.stdout)
+        self.assertNotIn("Gb/s", done.stdout)
+        point = json.loads(self.result.read_text())["traffic"][0]
+        row = next(line for line in done.stdout.splitlines() if line.startswith(f"{point['from']} > {point['to']}"))
+        self.assertAlmostEqual(float(row.split(" MiB/s")[0].split()[-1]), point["gbits_per_s_average"] * 1e9 / 8 / 2**20, places=2)
+        head, *rows = [line.split(",") for line in csv.read_text().splitlines()]
+        self.assertEqual(len(head), len(set(head)))  # each column once; its unit is in its name
+        self.assertEqual(len(rows), 2)
+        self.assertEqual({(r[head.index("from")], r[head.index("to")]) for r in rows}, {("n0", "n1"), ("n1", "n0")})
+
     def test_interrupted_run_keeps_what_it_has_and_agents_serve_on(self):
         ports = [self.base() + i for i in range(3)]
         agents = [self.agent(port) for port in ports]
@@ -94,6 +110,7 @@ class VerbsHosts(unittest.TestCase):
                 (("agent", "--token", str(secret)), INPUT, "a token has 8 to 1024 characters"),
                 (("agent", "--token", "nowhere"), ENVIRONMENT, "cannot read the token"),
                 (("agent", "--tls-key", str(secret)), INPUT, "TLS needs a certificate and its key"),
+                (("bw", "192.0.2.1", "--rdma-cm", "--mtu", "1024"), INPUT, "rdma_cm chooses the path by itself: '--mtu'"),
                 (("run",), INPUT, "no hosts are named"),
                 (("run", "--hosts", "a,a"), INPUT, "a host is there twice"),
                 (("run", "--hosts", "a:99999"), INPUT, "this is no port"),
