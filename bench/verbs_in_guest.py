@@ -11,8 +11,9 @@ import time
 
 WEFT = os.environ["WEFT"]
 HERE, THERE = "192.0.2.1", "192.0.2.2"
-MESSAGES = {2: 4000, 4096: 2000, 1 << 20: 100}
-ROUNDS_TRIPS = {2: 1500, 4096: 1000, 1 << 20: 60}
+# A second and more each: of a tenth of it the start is a part that differs from run to run.
+MESSAGES = {2: 20000, 4096: 16000, 1 << 20: 200}
+ROUND_TRIPS = {2: 8000, 4096: 5000, 1 << 20: 60}
 
 
 def listening(port):
@@ -81,7 +82,7 @@ def main():
             for size in MESSAGES:
                 if only not in f"{op}_{test} {size}":
                     continue
-                count = (MESSAGES if test == "bw" else ROUNDS_TRIPS)[size]
+                count = (MESSAGES if test == "bw" else ROUND_TRIPS)[size]
                 row = {"test": f"ib_{op}_{test}", "size": size, "unit": "Gb/s" if test == "bw" else "us", "weft": [], "perftest": []}
                 for turn in range(repeat):  # in turn, and each first as often
                     for name, run in (("weft", weft), ("perftest", perftest))[::1 if turn % 2 == 0 else -1]:
