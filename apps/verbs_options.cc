@@ -13,6 +13,7 @@ constexpr std::uint64_t kMost32 = 0xffffffffULL;
 }  // namespace
 
 void add_plan_options(CLI::App& command, PairCommand& o) {
+  command.option_defaults()->always_capture_default();  // shown by --help
   auto& list = o.of_the_caller;
   const auto number = [&](const char* name, auto& value, const char* text) {
     list.push_back(command.add_option(name, value, text)->check(whole_number(kMost32)));
@@ -22,8 +23,11 @@ void add_plan_options(CLI::App& command, PairCommand& o) {
   };
   list.push_back(command.add_option("--op", o.op, "write, write_imm, read, send, atomic_cas, atomic_fadd"));
   list.push_back(command.add_option("--transport", o.transport, "RC, UC, UD, XRC"));
-  list.push_back(command.add_option("--sizes", o.sizes, "4K, a list 2,4K,1M or a range 2:8M[:xFACTOR]; K, M binary"));
-  number("--iterations", o.plan.iterations, "messages of each QP at each size");
+  list.push_back(command.add_option("--sizes", o.sizes,
+                                    "4K, a list 2,4K,1M or a range 2:8M[:xFACTOR]; K, M binary;"
+                                    " default: 64K, of latency 2, of atomics 8"));
+  number("--iterations", o.plan.iterations,
+         "messages of each QP at each size; 0: --duration, or 5000 (1000 of latency, reads, atomics)");
   list.push_back(command.add_option("--duration", o.duration, "of each size, such as 10s"));
   flag("--until-interrupted", o.until_interrupted, "run until Ctrl-C");
   number("--warm-up", o.plan.warm_up, "messages of each QP before the clock runs");
@@ -51,7 +55,7 @@ void add_plan_options(CLI::App& command, PairCommand& o) {
 void add_local_options(CLI::App& command, PairCommand& o) {
   command.add_option("--device", o.choice.device,
                      "RDMA device; default: the one with the address that reaches the peer");
-  command.add_option("--ib-port", o.choice.port, "its port")->check(whole_number(255));
+  command.add_option("--ib-port", o.choice.port, "its port; 0: the first that is up")->check(whole_number(255));
   command.add_option("--gid-index", o.choice.gid_index, "-1: RoCEv2 and IPv4 where there is one")
       ->check(CLI::Range(-1, 255));
   command.add_option("--bind", o.choice.bind, "local address to connect from or listen on");

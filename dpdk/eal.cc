@@ -102,15 +102,19 @@ std::string version() { return rte_version(); }
 
 std::string reason_in(const std::string& log) {
   constexpr std::array<std::string_view, 6> kSigns{"rror", "ailed", "annot", "nvalid", "nable", "o such"};
+  // What follows from an earlier line, or is so on every machine without a NIC of DPDK's.
+  constexpr std::array<std::string_view, 4> kSummaries{"probe failed", "failed to initialize", "Cannot init EAL",
+                                                       "cannot be used"};
   std::istringstream lines(log);
-  std::string reason;
+  std::string reason, summary;
   for (std::string line; std::getline(lines, line);) {
-    if (std::ranges::none_of(kSigns, [&](std::string_view sign) { return line.find(sign) != std::string::npos; }))
-      continue;
+    const auto has = [&](std::string_view words) { return line.find(words) != std::string::npos; };
+    if (std::ranges::none_of(kSigns, has)) continue;
     const std::size_t prefix = line.find(": ");
-    reason = prefix == std::string::npos ? line : line.substr(prefix + 2);
+    (std::ranges::any_of(kSummaries, has) ? summary : reason) =
+        prefix == std::string::npos ? line : line.substr(prefix + 2);
   }
-  return reason;
+  return reason.empty() ? summary : reason;
 }
 
 bool huge_pages_usable() {

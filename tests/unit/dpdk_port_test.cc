@@ -98,6 +98,10 @@ TEST(Eal, ReasonIsTheLastFailureOfTheLog) {
   EXPECT_EQ(reason_in("EAL: Detected CPU lcores: 2\nEAL: Cannot open /x\nEAL: Probing VFIO support...\n"),
             "Cannot open /x");
   EXPECT_EQ(reason_in("EAL: fine\n"), "");
+  EXPECT_EQ(reason_in("init(): net_af_packet0: ioctl failed (SIOCGIFINDEX):No such device\n"
+                      "vdev_probe(): failed to initialize net_af_packet0 device\nEAL: Bus (vdev) probe failed.\n"),
+            "net_af_packet0: ioctl failed (SIOCGIFINDEX):No such device");
+  EXPECT_EQ(reason_in("EAL: Bus (vdev) probe failed.\n"), "Bus (vdev) probe failed.");
 }
 
 }  // namespace
