@@ -44,6 +44,13 @@ std::string sent_text(const TrafficPoint& p) {
   return out;
 }
 
+std::string latency_text(const char* name, const LatencySummary& l) {
+  return fmt::format(
+      "{}: min {:.3f}  p50 {:.3f}  p90 {:.3f}  p99 {:.3f}  p99.9 {:.3f}  p99.99 {:.3f}  max {:.3f}  ({} samples)\n",
+      name, l.min.microseconds(), l.p50.microseconds(), l.p90.microseconds(), l.p99.microseconds(),
+      l.p999.microseconds(), l.p9999.microseconds(), l.max.microseconds(), l.samples);
+}
+
 std::string received_text(const TrafficPoint& p) {
   std::string out = fmt::format("received  {}: {}\n", p.to, rates(p));
   out += fmt::format("          {:.0f} flows, {} requests, {:.0f} responses, {:.0f} CNPs, {:.0f} foreign frames\n",
@@ -56,14 +63,25 @@ std::string received_text(const TrafficPoint& p) {
       "port {:.0f}\n",
       counter(p, "icrc_bad"), counter(p, "icrc_checked"), counter(p, "ce_marked"), counter(p, "cnps_sent"),
       counter(p, "missed_by_port"));
-  if (!p.latency) return out;
-  const LatencySummary& l = *p.latency;
-  out += fmt::format(
-      "latency   us: min {:.3f}  p50 {:.3f}  p90 {:.3f}  p99 {:.3f}  p99.9 {:.3f}  p99.99 {:.3f}  max "
-      "{:.3f}  ({} samples)\n",
-      l.min.microseconds(), l.p50.microseconds(), l.p90.microseconds(), l.p99.microseconds(), l.p999.microseconds(),
-      l.p9999.microseconds(), l.max.microseconds(), l.samples);
+  if (p.counters.contains("reflected"))
+    out += fmt::format("          reflected {:.0f}, could not reflect {:.0f}\n", counter(p, "reflected"),
+                       counter(p, "reflections_dropped"));
+  if (p.latency) out += latency_text("latency   us", *p.latency);
   return out;
+}
+
+std::string round_trip_text(const TrafficPoint& p) {
+  std::string out = fmt::format(
+      "returned  {}: {:.0f} packets; not returned {:.0f}, reordered {:.0f}, duplicates {:.0f}, CE marks {:.0f}\n", p.to,
+      counter(p, "packets"), counter(p, "not_returned"), counter(p, "reordered"), counter(p, "duplicates"),
+      counter(p, "ce_marked"));
+  if (p.latency) out += latency_text("roundtrip us", *p.latency);
+  return out;
+}
+
+std::string point_text(const TrafficPoint& p) {
+  if (p.operation == "round_trip") return round_trip_text(p);
+  return p.operation == "received" ? received_text(p) : sent_text(p);
 }
 
 std::string worst_text(const dpdk::Judged& judged) {
@@ -107,8 +125,7 @@ std::string LiveTable::line(const dpdk::TrafficSnapshot& now) {
 
 std::string traffic_text(const Measurement& measurement, const dpdk::TrafficResult& result) {
   std::string out;
-  for (const TrafficPoint& point : measurement.traffic)
-    out += point.operation == "received" ? received_text(point) : sent_text(point);
+  for (const TrafficPoint& point : measurement.traffic) out += point_text(point);
   out += worst_text(result.judged);
   for (const TrafficPoint& point : measurement.traffic)
     for (const std::string& failure : point.failures) out += "failed: " + failure + "\n";

@@ -24,11 +24,11 @@ struct TrafficWords {
   CollectiveWords collective;
   bool sends = false, judges = false;
   std::string port, to, duration, drain = "200ms", inject, icrc = "all", cnp_interval = "50us";
-  std::string pcap_sent, pcap_received, json;
+  std::string pcap_sent, pcap_received, json, reflect_delay;
   std::uint32_t queues = 1, largest_frame = 1514;
   std::uint64_t receive_count = 0, pcap_frames = UINT64_MAX;
   std::uint64_t most_lost = UINT64_MAX;
-  bool answer_ce = false, quiet = false, dcqcn = false;
+  bool answer_ce = false, quiet = false, dcqcn = false, reflect = false, round_trip = false;
   std::string line_rate;
   std::int32_t sender_qp_offset = 0;
 };
@@ -96,8 +96,13 @@ Expected<dpdk::TrafficOptions> make_options(const TrafficWords& words) {
   o.judging.icrc_one_in = *icrc;
   o.judging.answer_ce = words.answer_ce;
   o.judging.sender_qp_offset = words.sender_qp_offset;
+  o.judging.round_trips = words.round_trip;
+  o.judging.reflect = words.reflect || (words.round_trip && words.judges);  // a loop is its own far end
+  if (!o.judging.reflect && !words.reflect_delay.empty())
+    return input_error("--reflect-delay without --reflect", words.reflect_delay, "with --reflect");
   for (const auto& [option, text, value] :
        {std::tuple("--duration", &words.duration, &o.duration), std::tuple("--drain", &words.drain, &o.drain),
+        std::tuple("--reflect-delay", &words.reflect_delay, &o.reflecting.delay),
         std::tuple("--cnp-interval", &words.cnp_interval, &o.judging.cnp_interval)}) {
     const auto duration = read_duration(option, *text);
     if (!duration) return tl::unexpected(duration.error());
@@ -107,9 +112,9 @@ Expected<dpdk::TrafficOptions> make_options(const TrafficWords& words) {
 }
 
 void judge_limits(const TrafficWords& words, Measurement& m) {
-  if (words.most_lost == UINT64_MAX || m.traffic.empty() || !words.judges) return;
+  if (words.most_lost == UINT64_MAX || m.traffic.empty() || (!words.judges && !words.round_trip)) return;
   TrafficPoint& point = m.traffic.back();
-  const double lost = point.counters["lost"];
+  const double lost = point.counters[point.operation == "round_trip" ? "not_returned" : "lost"];
   if (lost > static_cast<double>(words.most_lost))
     point.failures.push_back(fmt::format("lost {:.0f} packets, and at most {} may be", lost, words.most_lost));
 }
@@ -123,6 +128,12 @@ int show(const TrafficWords& words, const dpdk::TrafficOptions& options, const d
   if (words.json != "-")
     if (const auto done = write_file("-", traffic_text(m, result)); !done) return report_error(done.error());
   if (result.interrupted) return kInterruptedBySignal;
+  if (words.round_trip && result.judged.returned == 0)
+    return report_error(Error{ErrorCode::kEnvironment,
+                              "no packet came back",
+                              "",
+                              "weft dpdk receive --reflect at the destination, and addresses that lead there and back",
+                              {}});
   for (const TrafficPoint& point : m.traffic)
     if (!point.failures.empty()) return kVerdictFailed;
   return kGood;
@@ -181,13 +192,25 @@ void add_sending_options(CLI::App& cmd, TrafficWords& w) {
   cmd.add_option("--pcap-sent", w.pcap_sent, "Capture of what is sent; slow")->type_name("FILE");
 }
 
+void add_max_lost(CLI::App& cmd, TrafficWords& w, const char* meaning) {
+  cmd.add_option("--max-lost", w.most_lost, meaning)->check(whole_number(UINT64_MAX));
+}
+
+void add_drain(CLI::App& cmd, TrafficWords& w) {
+  cmd.add_option("--drain", w.drain, "Silence that ends the receiving")->capture_default_str();
+}
+
+void add_reflect_delay(CLI::App& cmd, TrafficWords& w) {
+  cmd.add_option("--reflect-delay", w.reflect_delay, "Hold what is sent back for so long, as 2ms");
+}
+
 void add_judging_options(CLI::App& cmd, TrafficWords& w) {
   cmd.add_option("--icrc", w.icrc, "Which ICRCs to check: all, none, or N: one in N frames")->capture_default_str();
   cmd.add_flag("--cnp", w.answer_ce, "Answer CE marks with CNPs, as a NIC does");
   cmd.add_option("--cnp-interval", w.cnp_interval, "Between CNPs of a flow, at least")->capture_default_str();
   cmd.add_option("--cnp-qp-offset", w.sender_qp_offset, "From a packet's dest QP to the QP that its CNP goes to")
       ->check(CLI::Range(-0xFFFFFF, 0xFFFFFF));
-  cmd.add_option("--max-lost", w.most_lost, "Exit code 1 where more packets are lost")->check(whole_number(UINT64_MAX));
+  add_max_lost(cmd, w, "Exit code 1 where more packets are lost");
   cmd.add_option("--pcap", w.pcap_received, "Capture of what comes; slow")->type_name("FILE");
 }
 
@@ -205,6 +228,10 @@ void add_dpdk_send(CLI::App& dpdk, std::function<int()>& run, const EalArguments
   const auto words = make(cmd, run, eal);
   words->sends = true;
   add_sending_options(*cmd, *words);
+  cmd->add_flag("--round-trip", words->round_trip,
+                "Judge what weft dpdk receive --reflect sends back: loss and latency of both ways");
+  add_drain(*cmd, *words);
+  add_max_lost(*cmd, *words, "With --round-trip: exit code 1 where more packets do not come back");
 }
 
 void add_dpdk_receive(CLI::App& dpdk, std::function<int()>& run, const EalArguments& eal) {
@@ -212,6 +239,8 @@ void add_dpdk_receive(CLI::App& dpdk, std::function<int()>& run, const EalArgume
   const auto words = make(cmd, run, eal);
   words->judges = true;
   add_judging_options(*cmd, *words);
+  cmd->add_flag("--reflect", words->reflect, "Send stamped packets back, for weft dpdk send --round-trip");
+  add_reflect_delay(*cmd, *words);
   cmd->add_option("--count", words->receive_count, "Ends when so many frames came")->check(whole_number(UINT64_MAX));
   cmd->add_option("--largest-frame", words->largest_frame, "Bytes of the largest frame that may come, without FCS")
       ->check(whole_number(16'000, 64))
@@ -225,7 +254,9 @@ void add_dpdk_loop(CLI::App& dpdk, std::function<int()>& run, const EalArguments
   add_sending_options(*cmd, *words);
   add_judging_options(*cmd, *words);
   cmd->add_option("--to", words->to, "Port that receives; default: the one that sends");
-  cmd->add_option("--drain", words->drain, "Silence that ends the receiving")->capture_default_str();
+  cmd->add_flag("--round-trip", words->round_trip, "Also reflect what came, and judge what comes back");
+  add_reflect_delay(*cmd, *words);
+  add_drain(*cmd, *words);
 }
 
 }  // namespace weft

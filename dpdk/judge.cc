@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kMostAnswers = 32;  // CNPs that wait to be sent
 constexpr std::size_t kMostCnps = 4096;   // CNPs that wait to be acted on
 
+// Of a flow that comes back, in the key of the one that goes out: both may have the same addresses on a looped port.
+constexpr std::uint64_t kReturned = std::uint64_t{1} << 61;
+
 void set(std::atomic<std::uint64_t>& counter, std::uint64_t value) { counter.store(value, std::memory_order_relaxed); }
 
 }  // namespace
@@ -22,7 +25,8 @@ Judge::Judge(const JudgeOptions& options, const Clock& clock)
       epoch_(clock_epoch()),
       cnp_ticks_(clock.to_ticks(options.cnp_interval)),
       table_(options.most_flows),
-      latency_(options.precision_bits),
+      latency_{Histogram(options.precision_bits)},
+      round_trip_{Histogram(options.precision_bits)},
       last_latency_(options.precision_bits) {}
 
 bool Judge::icrc_is_good(const FrameRef& frame, const Arrival& arrival) {
@@ -38,10 +42,26 @@ bool Judge::icrc_is_good(const FrameRef& frame, const Arrival& arrival) {
   return false;
 }
 
-void Judge::record(std::uint64_t elapsed, std::uint64_t times) {
+void Judge::record(Histogram& histogram, std::uint64_t elapsed, std::uint64_t times) const {
   // Clocks of two cores may differ by a little: never below 0.
   const double ns = static_cast<std::int64_t>(elapsed) > 0 ? static_cast<double>(elapsed) * ns_per_tick_ : 0;
-  latency_.record(static_cast<std::uint64_t>(ns), times);
+  histogram.record(static_cast<std::uint64_t>(ns), times);
+}
+
+void Judge::take_stamp(const Stamp& stamp, Latencies& latencies, std::uint64_t now) {
+  if (stamp.ticks == latencies.last_stamp) {
+    ++latencies.last_times;
+    return;
+  }
+  if (latencies.last_times > 0) record(latencies.histogram, now - latencies.last_stamp, latencies.last_times);
+  latencies.last_stamp = stamp.ticks;
+  latencies.last_times = 1;
+}
+
+void Judge::end_burst(Latencies& latencies, std::uint64_t now) {
+  if (latencies.last_times > 0) record(latencies.histogram, now - latencies.last_stamp, latencies.last_times);
+  latencies.last_times = 0;
+  latencies.last_stamp = 0;
 }
 
 void Judge::read_stamp(const FrameRef& frame, const Arrival& arrival, std::uint64_t now) {
@@ -49,17 +69,36 @@ void Judge::read_stamp(const FrameRef& frame, const Arrival& arrival, std::uint6
   Stamp stamp;
   std::memcpy(&stamp, frame.data + arrival.layout.payload, Stamp::kSize);
   if (stamp.magic != Stamp::kMagic) return;
-  if (stamp.epoch != epoch_) {
+  if (stamp.epoch != epoch_)
     ++other_clock_;
+  else
+    take_stamp(stamp, latency_, now);
+}
+
+// A frame of ours that a reflector sent back: loss and order are those of both ways.
+void Judge::take_returned(const Stamp& stamp, const Arrival& arrival, std::uint64_t now) {
+  ++returned_;
+  if (arrival.marked_ce) ++returned_marked_;
+  FlowSlot* slot = table_.find_or_add(arrival.flow ^ kReturned);
+  if (slot == nullptr) {
+    ++untracked_;
     return;
   }
-  if (stamp.ticks == last_stamp_) {
-    ++last_times_;
+  slot->tracker.take(arrival.psn, table_.detail(*slot).window, returned_sum_);
+  take_stamp(stamp, round_trip_, now);
+}
+
+// A request where stamps decide what becomes of it. What another host sent and a third one reflected is a request like
+// any other.
+void Judge::sort_by_stamp(std::size_t index, const FrameRef& frame, std::uint64_t now) {
+  const Arrival& arrival = arrivals_[index];
+  const auto stamp = find_stamp({frame.data, frame.size}, arrival.layout);
+  if (options_.round_trips && stamp && stamp->magic == Stamp::kTurned && stamp->epoch == epoch_) {
+    take_returned(*stamp, arrival, now);
     return;
   }
-  if (last_times_ > 0) record(now - last_stamp_, last_times_);
-  last_stamp_ = stamp.ticks;
-  last_times_ = 1;
+  if (options_.reflect && stamp && stamp->magic == Stamp::kMagic) to_reflect_ |= std::uint64_t{1} << index;
+  track(frame, arrival, now);
 }
 
 void Judge::answer(const FrameRef& frame, const Arrival& arrival, FlowDetail& detail, std::uint64_t now) {
@@ -94,6 +133,8 @@ inline void Judge::track(const FrameRef& frame, const Arrival& arrival, std::uin
 void Judge::take(std::span<const FrameRef> frames, std::uint64_t now) {
   WEFT_CHECK(frames.size() <= arrivals_.size());
   std::uint64_t bytes = 0;
+  const bool by_stamp = options_.reflect || options_.round_trips;
+  to_reflect_ = 0;
   for (std::size_t i = 0; i < frames.size(); ++i) {
     classify({frames[i].data, frames[i].size}, arrivals_[i]);
     bytes += frames[i].size;
@@ -106,7 +147,10 @@ void Judge::take(std::span<const FrameRef> frames, std::uint64_t now) {
     } else if (!icrc_is_good(frames[i], arrival)) {
       continue;
     } else if (arrival.kind == ArrivalKind::kRequest) {
-      track(frames[i], arrival, now);
+      if (by_stamp)
+        sort_by_stamp(i, frames[i], now);
+      else
+        track(frames[i], arrival, now);
     } else if (arrival.kind == ArrivalKind::kCnp) {
       ++cnps_;
       if (cnp_qps_.size() < kMostCnps) cnp_qps_.push_back(arrival.dest_qp);
@@ -114,9 +158,8 @@ void Judge::take(std::span<const FrameRef> frames, std::uint64_t now) {
       ++responses_;
     }
   }
-  if (last_times_ > 0) record(now - last_stamp_, last_times_);
-  last_times_ = 0;
-  last_stamp_ = 0;
+  end_burst(latency_, now);
+  if (by_stamp) end_burst(round_trip_, now);
   publish(frames.size(), bytes);
 }
 
@@ -141,10 +184,15 @@ void Judge::publish(std::size_t frames, std::uint64_t bytes) {
   set(c.too_late, sum_.too_late);
   set(c.restarts, sum_.restarts);
   set(c.other_clock, other_clock_);
+  set(c.returned, returned_);
+  set(c.returned_marked, returned_marked_);
+  set(c.returned_lost, returned_sum_.lost);
+  set(c.returned_duplicates, returned_sum_.duplicates);
+  set(c.returned_reordered, returned_sum_.reordered);
   if (!latency_asked_.load(std::memory_order_relaxed)) return;
   latency_asked_.store(false, std::memory_order_relaxed);
   const std::scoped_lock lock(latency_mutex_);
-  last_latency_ = latency_;
+  last_latency_ = options_.round_trips ? round_trip_.histogram : latency_.histogram;
 }
 
 Histogram Judge::last_latency() const {

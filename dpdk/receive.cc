@@ -2,6 +2,7 @@
 
 #include <rte_mbuf.h>
 
+#include <bit>
 #include <utility>
 
 namespace weft::dpdk {
@@ -26,6 +27,11 @@ std::uint32_t Receiver::step() {
   if (watch_)
     for (std::uint16_t i = 0; i < count; ++i) watch_({frames_[i].data, frames_[i].size});
   judge_.take({frames_.data(), count}, now);
+  if (reflector_ != nullptr)
+    for (std::uint64_t bits = judge_.to_reflect(); bits != 0; bits &= bits - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(bits));
+      reflector_->take(frames_[i], judge_.layout_of(i), now);
+    }
   joined_.clear();
   rte_pktmbuf_free_bulk(burst_.data(), count);
   return count;

@@ -7,6 +7,7 @@
 
 #include "dpdk/judge.h"
 #include "dpdk/port.h"
+#include "dpdk/reflector.h"
 #include "dpdk/transmit.h"
 
 namespace weft::dpdk {
@@ -17,6 +18,8 @@ class Receiver {
   Receiver(const Port& port, std::uint16_t queue, const JudgeOptions& options, const Clock& clock,
            FrameWatch watch = {});
 
+  // Stamped frames go back by it. It must outlive the receiver's last step().
+  void reflect_by(Reflector& reflector) { reflector_ = &reflector; }
   // Takes one burst. Frames that came.
   std::uint32_t step();
 
@@ -28,6 +31,7 @@ class Receiver {
   std::uint16_t queue_;
   Judge judge_;
   FrameWatch watch_;
+  Reflector* reflector_ = nullptr;
   std::array<rte_mbuf*, kBurst> burst_{};
   std::array<FrameRef, kBurst> frames_{};
   std::vector<std::vector<std::uint8_t>> joined_;  // frames that came in several buffers

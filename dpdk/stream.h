@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dpdk/pacer.h"
+#include "dpdk/turn.h"
 #include "fabric/wire/frame.h"
 #include "fabric/wire/segments.h"
 
@@ -53,14 +54,6 @@ inline constexpr std::uint64_t kRegion = std::uint64_t{1} << 30;
 [[nodiscard]] constexpr std::uint64_t address_in_region(std::uint64_t first, std::uint64_t offset) {
   return (first & ~(kRegion - 1)) | ((first + offset) & (kRegion - 1));
 }
-
-// First 16 bytes of a payload that has room for them: when it was sent, and by whose clock.
-struct Stamp {
-  static constexpr std::size_t kSize = 16;
-  static constexpr std::uint32_t kMagic = 0x74666577;  // "weft"
-  std::uint64_t ticks = 0;
-  std::uint32_t magic = kMagic, epoch = 0;
-};
 
 // One kind of packet of the stream: a frame that is right but for what changes from packet to packet.
 struct Shape {

@@ -38,6 +38,9 @@ void add(Judged& sum, const JudgeCounters& c) {
   sum.icrc_bad += read(c.icrc_bad), sum.marked_ce += read(c.marked_ce), sum.lost += read(c.lost);
   sum.duplicates += read(c.duplicates), sum.reordered += read(c.reordered), sum.too_late += read(c.too_late);
   sum.restarts += read(c.restarts), sum.other_clock += read(c.other_clock);
+  sum.returned += read(c.returned), sum.returned_lost += read(c.returned_lost);
+  sum.returned_duplicates += read(c.returned_duplicates), sum.returned_reordered += read(c.returned_reordered);
+  sum.returned_marked += read(c.returned_marked);
   sum.depth = std::max(sum.depth, read(c.depth));
 }
 
@@ -53,6 +56,7 @@ struct Traffic::Worker {
   std::vector<std::pair<std::size_t, std::unique_ptr<Transmitter>>> senders;  // with the index of their stream
   std::unique_ptr<Receiver> receiver;
   std::unique_ptr<FrameIo> answers;  // for CNPs
+  std::unique_ptr<Reflector> reflector;
   std::atomic<std::uint64_t> cnps_sent{0};
   std::atomic<std::uint64_t> first_arrival{0}, last_arrival{0}, sent_at{0};  // ticks
   std::atomic<bool> sending{true};
@@ -76,6 +80,8 @@ Expected<std::unique_ptr<Traffic>> Traffic::create(const Eal& eal, const Traffic
     if (!stream) return tl::unexpected(stream.error());
     traffic->streams_.push_back(std::move(*stream));
   }
+  if (options.judging.round_trips)
+    if (const auto good = traffic->check_round_trips(); !good) return tl::unexpected(good.error());
   if (const auto opened = traffic->open_ports(eal); !opened) return tl::unexpected(opened.error());
   for (Stream& stream : traffic->streams_) {
     StreamSpec spec = stream.spec();
@@ -94,11 +100,30 @@ Expected<std::unique_ptr<Traffic>> Traffic::create(const Eal& eal, const Traffic
   return traffic;
 }
 
+// Every packet must come back, or what is missing could not be told from what is lost.
+Expected<void> Traffic::check_round_trips() const {
+  for (const Stream& stream : streams_)
+    for (const Shape& shape : stream.shapes()) {
+      if (shape.stamp_at == 0)
+        return input_error(fmt::format("stream {}: round trips need a stamp in every packet", stream.spec().name),
+                           fmt::format("a packet of {} B of payload", shape.layout.payload_size),
+                           fmt::format("a --size of which no packet carries less than {} B", Stamp::kSize));
+      if (classify(shape.frame).kind != ArrivalKind::kRequest)
+        return input_error(fmt::format("stream {}: these are no requests, and are not reflected", stream.spec().name),
+                           stream.operation(), "write or send");
+    }
+  return {};
+}
+
 Expected<void> Traffic::open_ports(const Eal& eal) {
   PortOptions wanted;
   wanted.receive_queues = wanted.transmit_queues = options_.queues;
   wanted.largest_frame = options_.largest_frame;
   for (const Stream& stream : streams_) wanted.largest_frame = std::max(wanted.largest_frame, stream.largest_frame());
+  if (options_.judging.reflect && options_.judging.round_trips && options_.sending_device != options_.receiving_device)
+    return input_error("round trips over two ports of one process",
+                       options_.sending_device + " to " + options_.receiving_device,
+                       "one looped port; or receive --reflect and send --round-trip, a process each");
   const bool two = !streams_.empty() && options_.judge && options_.sending_device != options_.receiving_device;
   const Duration link_wait = std::exchange(wanted.link_wait, Duration{});
   wanted.device = streams_.empty() ? options_.receiving_device : options_.sending_device;
@@ -154,6 +179,12 @@ Expected<void> Traffic::make_workers() {
       if (!io) return tl::unexpected(io.error());
       worker->answers = std::move(*io);
     }
+    if (options_.judging.reflect) {
+      auto reflector = Reflector::create(*receiver_, queue, options_.reflecting, clock_);
+      if (!reflector) return tl::unexpected(reflector.error());
+      worker->reflector = std::move(*reflector);
+      worker->receiver->reflect_by(*worker->reflector);
+    }
     worker->sending = !worker->senders.empty();
     workers_.push_back(std::move(worker));
   }
@@ -185,6 +216,7 @@ void Traffic::send_and_receive(Worker& worker) {
       if (read(worker.first_arrival) == 0) worker.first_arrival.store(now, std::memory_order_relaxed);
       worker.last_arrival.store(now, std::memory_order_relaxed);
     }
+    if (worker.reflector) moved += worker.reflector->step(ticks());
     if (worker.answers)
       for (const auto& cnp : worker.receiver->judge().take_answers())
         if (worker.answers->send(cnp)) worker.cnps_sent.fetch_add(1, std::memory_order_relaxed);
@@ -224,6 +256,12 @@ std::uint64_t Traffic::frames_received() const {
   return sum;
 }
 
+std::uint64_t Traffic::frames_returned() const {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += read(worker->receiver->judge().counters().returned);
+  return sum;
+}
+
 // Decides when it is over: time, counts, silence, or a signal.
 void Traffic::supervise(const std::atomic<bool>& stop,
                         const std::function<void(const TrafficSnapshot&)>& every_second) {
@@ -250,10 +288,13 @@ void Traffic::supervise(const std::atomic<bool>& stop,
     }
     const bool sending = std::ranges::any_of(workers_, [](const auto& worker) { return worker->sending.load(); });
     if (sending || streams_.empty()) continue;
-    if (!ended || frames != seen) last_change = now;  // what was sent may still come
+    // What was sent may still come. Of round trips only they count: others may send to this port for ever.
+    const std::uint64_t awaited = options_.judge ? frames : frames_returned();
+    if (!ended || awaited != seen) last_change = now;
     ended = true;
-    seen = frames;
-    if (!options_.judge || now - last_change >= silence) return;
+    seen = awaited;
+    const bool listens = options_.judge || options_.judging.round_trips;
+    if (!listens || now - last_change >= silence) return;
   }
 }
 
@@ -293,6 +334,7 @@ TrafficSnapshot Traffic::snapshot(std::uint64_t now) const {
     add(shot.judged, judge.counters());
     shot.judged.cnps_sent += read(worker->cnps_sent);
     shot.judged.latency.merge(judge.last_latency());
+    if (worker->reflector) shot.judged.reflected += worker->reflector->reflected();
   }
   return shot;
 }
@@ -312,6 +354,11 @@ TrafficResult Traffic::result(bool interrupted) const {
     result.judged.cnps_sent += read(worker->cnps_sent);
     result.judged.flows += judge.flows();
     result.judged.latency.merge(judge.latency());
+    result.judged.round_trip.merge(judge.round_trip());
+    if (worker->reflector) {
+      result.judged.reflected += worker->reflector->reflected();
+      result.judged.reflections_dropped += worker->reflector->dropped();
+    }
     const auto worst = judge.worst_flows(kWorstFlows);
     result.judged.worst.insert(result.judged.worst.end(), worst.begin(), worst.end());
     if (read(worker->first_arrival) > 0) first = std::min(first, read(worker->first_arrival));

@@ -16,8 +16,9 @@ namespace weft::dpdk {
 
 struct TrafficOptions {
   std::vector<StreamSpec> streams;  // empty: nothing is sent
-  bool judge = true;                // what comes; otherwise only CNPs are heeded
+  bool judge = true;                // what comes; otherwise only CNPs and round trips are heeded
   JudgeOptions judging{};
+  ReflectOptions reflecting{};  // where judging.reflect
   MishapSpec mishaps{};
   std::string sending_device, receiving_device;  // empty: the first port; equal: one port for both
   std::uint16_t queues = 1;                      // and workers
@@ -31,12 +32,14 @@ struct TrafficOptions {
   std::uint64_t capture_frames = ~std::uint64_t{0};
 };
 
-// Sums over all workers; all but the last three are JudgeCounters.
+// Sums over all workers; all above `flows` are JudgeCounters.
 struct Judged {
   std::uint64_t packets = 0, bytes = 0, payload_bytes = 0, requests = 0, responses = 0, cnps = 0, foreign = 0;
   std::uint64_t untracked = 0, icrc_checked = 0, icrc_bad = 0, marked_ce = 0, cnps_sent = 0, lost = 0, duplicates = 0;
   std::uint64_t reordered = 0, depth = 0, too_late = 0, restarts = 0, other_clock = 0;
-  std::uint64_t flows = 0;
+  std::uint64_t returned = 0, returned_lost = 0, returned_duplicates = 0, returned_reordered = 0, returned_marked = 0;
+  std::uint64_t flows = 0, reflected = 0, reflections_dropped = 0;
+  Histogram round_trip{JudgeOptions{}.precision_bits};
   Histogram latency{JudgeOptions{}.precision_bits};
   std::vector<FlowResult> worst;
 };
@@ -79,6 +82,7 @@ class Traffic {
  private:
   struct Worker;
   explicit Traffic(const TrafficOptions& options);
+  [[nodiscard]] Expected<void> check_round_trips() const;
   [[nodiscard]] Expected<void> open_ports(const Eal& eal);
   [[nodiscard]] Expected<void> make_workers();
   [[nodiscard]] Expected<void> add_transmitters(Worker& worker, std::uint16_t queue);
@@ -88,6 +92,7 @@ class Traffic {
   void supervise(const std::atomic<bool>& stop, const std::function<void(const TrafficSnapshot&)>& every_second);
   [[nodiscard]] TrafficSnapshot snapshot(std::uint64_t now) const;
   [[nodiscard]] std::uint64_t frames_received() const;
+  [[nodiscard]] std::uint64_t frames_returned() const;
   [[nodiscard]] TrafficResult result(bool interrupted) const;
 
   TrafficOptions options_;

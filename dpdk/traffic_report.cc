@@ -62,7 +62,31 @@ TrafficPoint sent_point(const TrafficOptions& options, const StreamSpec& spec, c
   return point;
 }
 
-TrafficPoint received_point(const TrafficResult& result) {
+// What came back. What is missing of all that was sent counts as lost, at the ends of a flow too.
+TrafficPoint round_trip_point(const TrafficResult& result) {
+  const Judged& j = result.judged;
+  std::uint64_t sent = 0;
+  for (const Sent& stream : result.sent) sent += stream.packets;
+  const std::uint64_t came = j.returned - j.returned_duplicates;
+  TrafficPoint point;
+  point.operation = "round_trip";
+  point.from = point.to = result.receiving_name;
+  point.messages = j.returned;
+  point.time = Duration::from_seconds(result.receive_seconds);
+  point.messages_per_second = per_second(number(j.returned), result.receive_seconds);
+  point.counters["packets"] = number(j.returned);
+  point.counters["not_returned"] = number(sent > came ? sent - came : 0);
+  point.counters["lost_within_flows"] = number(j.returned_lost);
+  point.counters["duplicates"] = number(j.returned_duplicates);
+  point.counters["reordered"] = number(j.returned_reordered);
+  point.counters["ce_marked"] = number(j.returned_marked);
+  point.counters["icrc_bad"] = number(j.icrc_bad);
+  point.counters["missed_by_port"] = number(result.receiving_port.missed + result.receiving_port.no_buffer);
+  if (j.round_trip.count() > 0) point.latency = j.round_trip.summary();
+  return point;
+}
+
+TrafficPoint received_point(const TrafficOptions& options, const TrafficResult& result) {
   const Judged& j = result.judged;
   TrafficPoint point;
   point.operation = "received";
@@ -91,6 +115,10 @@ TrafficPoint received_point(const TrafficResult& result) {
       {"stamps_of_other_clocks", j.other_clock},
       {"missed_by_port", result.receiving_port.missed + result.receiving_port.no_buffer}};
   for (const auto& [name, count] : counters) point.counters[name] = number(count);
+  if (options.judging.reflect) {
+    point.counters["reflected"] = number(j.reflected);
+    point.counters["reflections_dropped"] = number(j.reflections_dropped);
+  }
   if (j.latency.count() > 0) point.latency = j.latency.summary();
   return point;
 }
@@ -104,12 +132,23 @@ Measurement to_measurement(const TrafficOptions& options, const TrafficResult& r
   m.provenance.options["queues"] = std::to_string(options.queues);
   for (std::size_t s = 0; s < options.streams.size(); ++s)
     m.traffic.push_back(sent_point(options, options.streams[s], result.sent[s], result));
-  if (options.judge) m.traffic.push_back(received_point(result));
+  if (options.judge) m.traffic.push_back(received_point(options, result));
+  if (options.judging.round_trips) {
+    m.traffic.push_back(round_trip_point(result));
+    m.notes.emplace_back(
+        "round trips are reported: both ways and the time within the reflector, by the sender's clock alone; half of "
+        "one is no one-way latency");
+  }
   if (result.judged.other_clock > 0)
     m.notes.push_back(fmt::format(
         "{} stamps are of another host's clock: one-way latency across hosts needs clocks kept together by PTP, and is "
-        "not given",
-        result.judged.other_clock));
+        "not given; {}",
+        result.judged.other_clock,
+        options.judging.reflect ? "frames are reflected, and the sender reports round trips"
+                                : "round trips need no common clock: receive --reflect here, send --round-trip there"));
+  if (result.judged.reflections_dropped > 0)
+    m.notes.push_back(fmt::format("{} frames were not reflected, for the port did not send so fast: lower the rate",
+                                  result.judged.reflections_dropped));
   if (result.judged.too_late > 0)
     m.notes.push_back(fmt::format("{} packets came more than {} PSNs late: late or twice, that cannot be told",
                                   result.judged.too_late, PsnWindow::kSize));

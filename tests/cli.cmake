@@ -39,7 +39,8 @@ if(Python3_FOUND)
     weft_cli(dpdk Dpdk cli wrong_words machines_that_cannot huge_pages_that_are_not_there loop_counts_what_was_injected
              memif_between_two_processes_counts_exactly signal_keeps_the_result lost_packets_fail_the_verdict any_user_may
              captures_are_read_by_tshark telemetry_answers_meanwhile ports_and_opcodes_are_listed stream_file
-             collective_of_a_fabric_file cabled_pair_in_one_process)
+             collective_of_a_fabric_file cabled_pair_in_one_process
+             round_trips_between_two_processes_count_exactly nobody_reflects)
   endif()
   if(TARGET weft_verbs_hosts)
     weft_cli(verbs_hosts VerbsHosts cli bandwidth_is_in_the_unit_that_was_asked_for

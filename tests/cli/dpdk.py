@@ -100,6 +100,41 @@ class Dpdk(unittest.TestCase):
         self.assertEqual(got["packets"], 100100 - put["injected_drops"] + put["injected_duplicates"])
         self.assertEqual((got["icrc_bad"], got["stamps_of_other_clocks"]), (0, 0))
 
+    def test_round_trips_between_two_processes_count_exactly(self):
+        with tempfile.TemporaryDirectory() as folder:
+            device = f"net_memif0,socket={folder}/memif,socket-abstract=no,bsize=8192,role="
+            far = start("receive", "--reflect", "--reflect-delay", "2ms", "--duration", "7s", "--largest-frame", "4300",
+                        "--json", "-", "--", "--vdev", device + "server")
+            time.sleep(1)
+            near = run("dpdk", "send", "--round-trip", "--count", "50100", "--size", "3000", "--mtu", "1024", "--rate", "50kpps",
+                       "--qps", "1", "--inject", "drop=1000,duplicate=701,reorder=303:5", "--json", "-", "--quiet",
+                       "--max-lost", "49", "--", "--vdev", device + "client")
+            out, errors = far.communicate(timeout=60)
+        self.assertEqual((near.returncode, far.returncode), (1, 0), near.stderr + errors)  # 50 are lost
+        result = json.loads(near.stdout)
+        put, back = result["traffic"][0]["counters"], result["traffic"][1]
+        there = json.loads(out)["traffic"][0]["counters"]
+        self.assertEqual(back["operation"], "round_trip")
+        self.assertEqual(back["counters"]["not_returned"], put["injected_drops"])
+        self.assertEqual(back["counters"]["duplicates"], put["injected_duplicates"])
+        self.assertEqual(back["counters"]["reordered"], put["injected_reorders"])
+        self.assertEqual(there["reflected"], 50100 - put["injected_drops"] + put["injected_duplicates"])
+        self.assertEqual(back["counters"]["packets"], there["reflected"])
+        self.assertEqual((back["counters"]["icrc_bad"], there["icrc_bad"]), (0, 0))
+        self.assertGreaterEqual(back["latency"]["min_ps"], 2e9)
+        self.assertIn("50 packets, and at most 49 may be", back["failures"][0])
+        self.assertTrue(any("round trips are reported" in note for note in result["notes"]))
+
+    def test_nobody_reflects(self):
+        done = run("dpdk", "send", "--round-trip", "--count", "100", "--", "--vdev", "net_null0")
+        self.assertEqual(done.returncode, ENVIRONMENT, done.stderr)
+        self.assertIn("no packet came back; weft dpdk receive --reflect at the destination", done.stderr)
+        self.refuses(("send", "--round-trip", "--size", "8", *RING), "round trips need a stamp in every packet")
+        self.refuses(("receive", "--reflect-delay", "2ms", *RING), "--reflect-delay without --reflect")
+        looped = run("dpdk", "loop", "--round-trip", "--count", "1000", *RING)
+        self.assertEqual(looped.returncode, 0, looped.stderr)
+        self.assertRegex(looped.stdout, r"returned .* 1000 packets; not returned 0, .*\nroundtrip us: min .* p99.99 ")
+
     def test_signal_keeps_the_result(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number):

@@ -63,13 +63,18 @@ class Counts(NamespaceTest):
         self.assertEqual(got["ce_marked"], PACKETS // 10)
         self.assertEqual((got["lost"], got["icrc_bad"], got["icrc_checked"]), (0, 0, PACKETS))
 
+
 class Routed(NamespaceTest):
-    def test_icrc_holds_after_a_router_changed_the_ttl(self):
+    def setUp(self):
+        super().setUp()
         self.namespace("src", "router", "dst")
         self.veth("src", "eth0", "router", "left", "10.0.0.1/24", "10.0.0.254/24")
         self.veth("dst", "eth0", "router", "right", "10.0.1.1/24", "10.0.1.254/24")
         self.set("router", "net.ipv4.ip_forward=1")
         self.ip("router", "neighbor", "add", "10.0.1.1", "lladdr", self.mac("dst", "eth0"), "dev", "right")
+        self.ip("router", "neighbor", "add", "10.0.0.1", "lladdr", self.mac("src", "eth0"), "dev", "left")
+
+    def test_icrc_holds_after_a_router_changed_the_ttl(self):
         receiver = self.start("dst", WEFT, "dpdk", "receive", "--duration", "5s", "--quiet", "--json", "-", "--", "--vdev", PORT)
         time.sleep(1.5)
         sent = self.within("src", WEFT, "dpdk", "send", "--count", 1000, "--size", 512, "--rate", "2kpps", "--source-ip",
@@ -80,3 +85,28 @@ class Routed(NamespaceTest):
         self.assertEqual(receiver.returncode, 0, err)
         got = json.loads(out)["traffic"][-1]["counters"]
         self.assertEqual((got["packets"], got["lost"], got["icrc_bad"]), (1000, 0, 0))
+
+    def test_round_trips_through_a_router(self):
+        """Both ways lose packets to the router's rule; what comes back has right ICRCs, and took the reflector's time."""
+        self.within("router", "nft", "add", "table", "ip", "t")
+        self.within("router", "nft", "add", "chain", "ip", "t", "f", "{ type filter hook forward priority 0; }")
+        self.within("router", "nft", "add", "rule", "ip", "t", "f", "udp", "dport", 4791, "numgen", "inc", "mod", 41, "==", 7,
+                    "counter", "drop")
+        far = self.start("dst", WEFT, "dpdk", "receive", "--reflect", "--reflect-delay", "5ms", "--duration", "6s", "--quiet",
+                         "--json", "-", "--", "--vdev", PORT)
+        time.sleep(1.5)
+        near = self.within("src", WEFT, "dpdk", "send", "--round-trip", "--count", PACKETS, "--size", 512, "--rate", "2kpps",
+                           "--source-ip", "10.0.0.1", "--destination-ip", "10.0.1.1", "--destination-mac",
+                           self.mac("router", "left"), "--quiet", "--json", "-", "--", "--vdev", PORT, check=False)
+        self.assertEqual(near.returncode, 0, near.stderr)
+        out, err = far.communicate(timeout=30)
+        self.assertEqual(far.returncode, 0, err)
+        there, back = json.loads(out)["traffic"][-1]["counters"], json.loads(near.stdout)["traffic"][-1]
+        listed = self.within("router", "nft", "-j", "list", "chain", "ip", "t", "f").stdout
+        dropped = int(re.search(r'"packets": (\d+)', listed).group(1))
+        self.assertEqual((back["operation"], back["counters"]["not_returned"]), ("round_trip", dropped))
+        self.assertEqual(back["counters"]["packets"], PACKETS - dropped)
+        self.assertGreater(there["reflected"], back["counters"]["packets"])  # some were lost on the way back
+        self.assertEqual((there["icrc_bad"], back["counters"]["icrc_bad"]), (0, 0))
+        self.assertGreaterEqual(back["latency"]["min_ps"], 5e9)
+        self.assertLess(back["latency"]["p50_ps"], 50e9)
