@@ -20,6 +20,18 @@ Json or_null(const std::optional<Value>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+Json optics_json(const verbs::Optics& optics) {
+  const auto in_dbm = [](const std::vector<double>& lanes) {
+    auto list = Json::array();
+    for (const double lane : lanes) list.push_back(verbs::dbm(lane));
+    return list;
+  };
+  return {{"kind", optics.kind},
+          {"celsius", or_null(optics.celsius)},
+          {"receive_dbm", in_dbm(optics.receive_mw)},
+          {"transmit_dbm", in_dbm(optics.transmit_mw)}};
+}
+
 Json port_json(const verbs::PortFacts& port) {
   auto gids = Json::array();
   for (const auto& gid : port.gids) gids.push_back({{"index", gid.index}, {"gid", gid.gid}, {"type", gid.type}});
@@ -39,7 +51,8 @@ Json port_json(const verbs::PortFacts& port) {
                      {"ecn_reaction_priorities", or_null(net.ecn_reaction)},
                      {"ecn_notification_priorities", or_null(net.ecn_notification)},
                      {"receive_pause", or_null(net.receive_pause)},
-                     {"transmit_pause", or_null(net.transmit_pause)}};
+                     {"transmit_pause", or_null(net.transmit_pause)},
+                     {"optics", net.optics ? optics_json(*net.optics) : Json(nullptr)}};
   }
   return out;
 }

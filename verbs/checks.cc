@@ -66,6 +66,25 @@ void check_netdev(Checklist& list, const NetdevSettings& net, const PortFacts& p
              fmt::format("not beside PFC (802.1Qbb): ethtool -A {} rx off tx off", net.name));
 }
 
+// Against the module's own alarm thresholds: what is too dark or too hot for this optic its maker knows.
+void check_optics(Checklist& list, const std::optional<Optics>& optics) {
+  if (!optics || (!optics->celsius && optics->receive_mw.empty())) {
+    list.unknown("optics", optics ? "a module without monitors, as copper cables are" : "no module can be read",
+                 optics ? "nothing to do" : "run as root, if the port has a pluggable module");
+    return;
+  }
+  std::string found;
+  if (optics->celsius) found += fmt::format("{:.1f} C ", *optics->celsius);
+  const auto least = weakest_dbm(optics->receive_mw);
+  if (least) found += fmt::format("receives {:.1f} dBm at the weakest lane", *least);
+  const bool hot = optics->celsius && optics->highest_celsius && *optics->celsius > *optics->highest_celsius;
+  const bool dark = least && optics->lowest_receive_mw && *least < dbm(*optics->lowest_receive_mw);
+  list.add("optics", !hot && !dark, found,
+           dark ? fmt::format("the module's alarm is at {:.1f} dBm: clean or change the fibre, or the far module",
+                              dbm(*optics->lowest_receive_mw))
+                : fmt::format("the module's alarm is at {:.1f} C: check the air", optics->highest_celsius.value_or(0)));
+}
+
 void check_port(Checklist& list, const DeviceFacts& device, const PortFacts& port) {
   list.add("link", port.state == "ACTIVE", port.state, "check cable, optics, switch port, and `ip link`");
   if (device.transport != "RoCE") return;
@@ -75,9 +94,10 @@ void check_port(Checklist& list, const DeviceFacts& device, const PortFacts& por
                                  [](const GidFacts& g) { return g.type == "RoCE v2" && g.maps_ipv4; });
   list.add("RoCEv2 GID", right, right ? "of an IPv4 address" : "none of an IPv4 address",
            "give the netdev an address; mlx5: cma_roce_mode, default RoCE v2");
-  if (port.netdev)
+  if (port.netdev) {
     check_netdev(list, *port.netdev, port);
-  else
+    check_optics(list, port.netdev->optics);
+  } else
     list.unknown("netdev", "none is known for this port", "its GIDs name no netdev: is the link up?");
 }
 

@@ -58,14 +58,17 @@ Counters read_counters(const std::string& device, unsigned port, const std::stri
 
 Counters read_ethernet_counters(const std::string& netdev) {
   if (netdev.empty()) return {};
+  Counters counters;
+  if (std::uint64_t downs = 0; std::ifstream("/sys/class/net/" + netdev + "/carrier_down_count") >> downs)
+    counters["eth_link_down_events"] = downs;
   std::array<std::uint64_t, 4> set_space{};  // a head and one count behind it
   auto* const sets = reinterpret_cast<ethtool_sset_info*>(set_space.data());
   sets->cmd = ETHTOOL_GSSET_INFO;
   sets->sset_mask = 1ULL << ETH_SS_STATS;
-  if (!call_ethtool(netdev, sets) || sets->sset_mask == 0) return {};
+  if (!call_ethtool(netdev, sets) || sets->sset_mask == 0) return counters;
   std::uint32_t count = 0;
   std::memcpy(&count, reinterpret_cast<const char*>(set_space.data()) + sizeof(ethtool_sset_info), sizeof count);
-  if (count == 0 || count > kMostCounters) return {};
+  if (count == 0 || count > kMostCounters) return counters;
   // The kernel writes behind the heads: room in whole words, so that both are aligned.
   std::vector<std::uint64_t> names_space((sizeof(ethtool_gstrings) + count * ETH_GSTRING_LEN) / 8 + 2);
   std::vector<std::uint64_t> values_space(sizeof(ethtool_stats) / 8 + count + 2);
@@ -76,8 +79,7 @@ Counters read_ethernet_counters(const std::string& netdev) {
   names->len = count;
   values->cmd = ETHTOOL_GSTATS;
   values->n_stats = count;
-  if (!call_ethtool(netdev, names) || !call_ethtool(netdev, values)) return {};
-  Counters counters;
+  if (!call_ethtool(netdev, names) || !call_ethtool(netdev, values)) return counters;
   const auto* const name = reinterpret_cast<const char*>(names_space.data()) + sizeof(ethtool_gstrings);
   for (std::uint32_t i = 0; i < count; ++i) {
     const char* const at = name + std::size_t{i} * ETH_GSTRING_LEN;

@@ -15,6 +15,8 @@
 #include <cstring>
 #include <functional>
 
+#include "verbs/ethtool.h"
+
 namespace weft::verbs {
 namespace {
 
@@ -128,6 +130,7 @@ NetdevSettings netdev_settings(const std::string& name, const Sysfs& sysfs) {
   settings.ecn_notification = priorities_of(folder + "/ecn/roce_np/enable", sysfs);
   ask_dcb(name, settings);
   ask_pause(name, settings);
+  settings.optics = Ethtool().optics(name);
   return settings;
 }
 

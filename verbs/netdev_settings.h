@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "verbs/optics.h"
 #include "verbs/sysfs.h"
 
 namespace weft::verbs {
@@ -20,6 +21,7 @@ struct NetdevSettings {
   std::optional<std::uint8_t> ecn_reaction;           // priorities whose QPs slow down on CNPs (mlx5)
   std::optional<std::uint8_t> ecn_notification;       // priorities whose CE marks bring CNPs (mlx5)
   std::optional<bool> receive_pause, transmit_pause;  // global pause, 802.3x
+  std::optional<Optics> optics;                       // of the pluggable module; root alone may read them
 };
 
 [[nodiscard]] NetdevSettings netdev_settings(const std::string& name, const Sysfs& sysfs);

@@ -7,6 +7,7 @@
 #include "fabric/json_member.h"
 #include "verbs/counters.h"
 #include "verbs/devices.h"
+#include "verbs/ethtool.h"
 #include "verbs/placement.h"
 #include "verbs/receiver.h"
 #include "verbs/watch.h"
@@ -23,19 +24,24 @@ void add(std::vector<std::string>& notes, const std::vector<std::string>& more) 
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
 }
 
-// One run at one size, with the device's counters around it.
+// One run at one size, with the device's counters and its module's light around it.
 RunOutcome run_once(Session& session, Receiver& receiver, const RunSpec& spec, Side side) {
   const Port& port = session.connection.port;
   const std::string netdev = netdev_of(port.device, port.number);
+  Ethtool ethtool;
   const auto read = [&] {
     Counters all = read_counters(port.device, port.number);
     all.merge(read_ethernet_counters(netdev));
+    for (const auto& [name, value] : ethtool.counters(netdev)) all["eth_" + name] = value;
     return all;
   };
+  std::map<std::string, double> optics = gauges(ethtool.optics(netdev), "before");
   const Counters before = read();
   RunOutcome outcome =
       session.plan.latency ? run_latency(session, receiver, spec, side) : run_bandwidth(session, receiver, spec);
   outcome.mine.counters = growth(before, read());
+  if (!optics.empty()) optics.merge(gauges(ethtool.optics(netdev), "after"));
+  outcome.mine.optics = std::move(optics);
   return outcome;
 }
 
@@ -282,6 +288,8 @@ TrafficPoint point_of(const PairPlan& plan, std::uint64_t size, const RunOutcome
   }
   for (const auto& [name, value] : outcome.mine.counters) point.counters["here_" + name] = static_cast<double>(value);
   for (const auto& [name, value] : outcome.peer.counters) point.counters["there_" + name] = static_cast<double>(value);
+  for (const auto& [name, value] : outcome.mine.optics) point.counters["here_" + name] = value;
+  for (const auto& [name, value] : outcome.peer.optics) point.counters["there_" + name] = value;
   return point;
 }
 

@@ -41,7 +41,8 @@ const char* causes(ibv_wc_status status) {
 }  // namespace
 
 nlohmann::ordered_json to_json(const SideReport& report) {
-  nlohmann::ordered_json j = {{"peak_gbits", report.peak_gbits}, {"counters", report.counters}};
+  nlohmann::ordered_json j = {
+      {"peak_gbits", report.peak_gbits}, {"counters", report.counters}, {"optics", report.optics}};
   for (const auto& [key, at] : kCounts) j[key] = report.*at;
   return j;
 }
@@ -52,6 +53,9 @@ Expected<SideReport> side_report_from_json(const nlohmann::ordered_json& j) {
     report.peak_gbits = measurement_json::member<double>(j, "peak_gbits");
     for (const auto& [name, value] : j.at("counters").items())
       report.counters[name] = measurement_json::value_of<std::uint64_t>(value, "counters");
+    if (j.contains("optics"))
+      for (const auto& [name, value] : j["optics"].items())
+        report.optics[name] = measurement_json::value_of<double>(value, "optics");
     for (const auto& [key, at] : kCounts) report.*at = measurement_json::member<std::uint64_t>(j, key);
     return report;
   } catch (const measurement_json::Unfit& unfit) {

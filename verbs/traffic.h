@@ -41,6 +41,7 @@ struct SideReport {
   std::uint64_t nanoseconds = 0;  // from the first post to the last completion, without pauses for checks
   double peak_gbits = 0;          // of the best 10 ms and four full queues; 0: too short
   std::map<std::string, std::uint64_t> counters;  // of the device, by how much they grew
+  std::map<std::string, double> optics;           // before and after; empty where they cannot be read
 };
 [[nodiscard]] nlohmann::ordered_json to_json(const SideReport& report);
 [[nodiscard]] Expected<SideReport> side_report_from_json(const nlohmann::ordered_json& json);

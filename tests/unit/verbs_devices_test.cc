@@ -132,6 +132,7 @@ Inventory right_host() {
   net.trusts_dscp = true;
   net.ecn_reaction = net.ecn_notification = 0x08;
   net.receive_pause = net.transmit_pause = false;
+  net.optics = Optics{"QSFP", 45.0, {0.8, 0.9, 0.7, 0.8}, {1, 1, 1, 1}, 75.0, 0.1};
   PortFacts port;
   port.state = "ACTIVE";
   port.link_layer = "Ethernet";
@@ -181,6 +182,9 @@ TEST(Checks, EachFaultIsNamed) {
   EXPECT_EQ(with([&](Inventory& i) { port(i).netdev->trusts_dscp = false; }), Items{"trust"});
   EXPECT_EQ(with([&](Inventory& i) { port(i).netdev->ecn_notification = 0; }), Items{"ECN"});
   EXPECT_EQ(with([&](Inventory& i) { port(i).netdev->receive_pause = true; }), Items{"global pause"});
+  EXPECT_EQ(with([&](Inventory& i) { port(i).netdev->optics->receive_mw[2] = 0.05; }), Items{"optics"});
+  EXPECT_EQ(with([&](Inventory& i) { port(i).netdev->optics->celsius = 80; }), Items{"optics"});
+  EXPECT_EQ(with([&](Inventory& i) { port(i).netdev->optics.reset(); }), Items{"optics"});
   EXPECT_EQ(with([&](Inventory& i) { i.devices[0].pcie->width = 8; }), Items{"PCIe"});
   EXPECT_EQ(with([&](Inventory& i) { i.devices[0].problem = "permission denied"; }), Items{"access"});
   EXPECT_EQ(with([&](Inventory& i) { i.host.locked_memory = 65536; }), Items{"locked memory"});
