@@ -7,7 +7,7 @@
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "apps/dpdk_commands.h"
-#include "dpdk/checks/pause_check.h"
+#include "dpdk/checks/pause_length.h"
 #include "dpdk/port.h"
 #include "emulator/version.h"
 #include "fabric/measurement_json.h"
@@ -17,7 +17,7 @@ namespace {
 
 struct PauseWords {
   std::string port, phase = "1s", grace = "10ms", link, json;
-  std::uint32_t priority = 3, quanta = 0xFFFF, largest_frame = 1514;
+  std::uint32_t priority = 3, quanta = 0xFFFF, largest_frame = 1514, single = 0;
 };
 
 Expected<dpdk::PauseCheckOptions> pause_options(const PauseWords& words, const dpdk::PortFacts& facts) {
@@ -39,12 +39,20 @@ Expected<dpdk::PauseCheckOptions> pause_options(const PauseWords& words, const d
   return options;
 }
 
-Measurement measurement_of(const PauseWords& words, const dpdk::PauseCheckResult& result) {
+Measurement measurement_for(const PauseWords& words) {
   Measurement m;
   m.provenance.backend = "dpdk";
   m.provenance.version = kVersion;
-  m.provenance.options = {{"check", "pfc"}, {"priority", std::to_string(words.priority)}};
+  m.provenance.options = {{"check", words.single > 0 ? "pfc single" : "pfc"},
+                          {"priority", std::to_string(words.priority)}};
+  return m;
+}
+
+Measurement measurement_of(const PauseWords& words, const dpdk::PauseCheckResult& result) {
+  Measurement m = measurement_for(words);
   m.counters["pauses_sent"] = static_cast<double>(result.pauses_sent);
+  m.counters["pauses_sent_too_late"] = static_cast<double>(result.lapses);
+  m.counters["pauses_apart_max_us"] = result.longest_gap.microseconds();
   for (unsigned p = 0; p < 8; ++p) {
     if (result.before[p] + result.paused[p] + result.after[p] == 0) continue;
     m.counters[fmt::format("priority{}_frames_before", p)] = static_cast<double>(result.before[p]);
@@ -52,7 +60,36 @@ Measurement measurement_of(const PauseWords& words, const dpdk::PauseCheckResult
     m.counters[fmt::format("priority{}_frames_after", p)] = static_cast<double>(result.after[p]);
   }
   m.notes = result.failures;
+  if (!result.invalid.empty()) m.notes.push_back(result.invalid);
   return m;
+}
+
+Measurement measurement_of(const PauseWords& words, const dpdk::PauseLengthResult& result) {
+  Measurement m = measurement_for(words);
+  m.counters["pause_us"] = result.asked.microseconds();
+  m.counters["tolerance_us"] = result.tolerance.microseconds();
+  m.counters["spacing_max_us"] = result.spacing.microseconds();
+  m.counters["pauses_without_resume"] = static_cast<double>(result.unresumed);
+  if (!result.silences.empty()) {
+    m.counters["silence_min_us"] = result.silences.front().microseconds();
+    m.counters["silence_median_us"] = result.median().microseconds();
+    m.counters["silence_max_us"] = result.silences.back().microseconds();
+  }
+  m.notes = result.failures;
+  if (!result.invalid.empty()) m.notes.push_back(result.invalid);
+  return m;
+}
+
+std::string pause_text(const PauseWords& words, const dpdk::PauseLengthResult& result) {
+  std::string text = fmt::format("priority {}: {} frames before, at most {:.1f} us apart\n", words.priority,
+                                 result.before, result.spacing.microseconds());
+  text += fmt::format("{} quanta at the link's rate are {:.1f} us\n", words.quanta, result.asked.microseconds());
+  if (!result.silences.empty())
+    text += fmt::format("silent for {:.1f} us (median of {}; {:.1f} to {:.1f}), tolerance {:.1f} us\n",
+                        result.median().microseconds(), result.silences.size(), result.silences.front().microseconds(),
+                        result.silences.back().microseconds(), result.tolerance.microseconds());
+  for (const std::string& failure : result.failures) text += "failed: " + failure + "\n";
+  return text;
 }
 
 std::string pause_text(const PauseWords& words, const dpdk::PauseCheckResult& result) {
@@ -62,12 +99,39 @@ std::string pause_text(const PauseWords& words, const dpdk::PauseCheckResult& re
       text += fmt::format("{:>8} {:>12} {:>12} {:>12}{}\n", p, result.before[p], result.paused[p], result.after[p],
                           p == words.priority ? "  <- paused" : "");
   text += fmt::format("{} PFC frames sent", result.pauses_sent);
+  if (result.lapses > 0)
+    text += fmt::format(" ({} of them after the quanta were over, {:.1f} us apart at most)", result.lapses,
+                        result.longest_gap.microseconds());
   if (result.last_frame)
     text += fmt::format("; last frame {:.1f} us after the first", result.last_frame->microseconds());
   if (result.first_frame)
     text += fmt::format("; next one {:.1f} us after the resume", result.first_frame->microseconds());
   for (const std::string& failure : result.failures) text += "\nfailed: " + failure;
   return text + "\n";
+}
+
+// The same end for both checks. `before`: frames of the priority that came unpaused.
+template <typename Result>
+int show(const PauseWords& words, const Result& result, std::uint64_t before) {
+  if (!words.json.empty())
+    if (const auto done = write_file(words.json, to_json(measurement_of(words, result))); !done)
+      return report_error(done.error());
+  if (words.json != "-")
+    if (const auto done = write_file("-", pause_text(words, result)); !done) return report_error(done.error());
+  if (result.interrupted) return kInterruptedBySignal;
+  if (before == 0)
+    return report_error(Error{ErrorCode::kEnvironment,
+                              "no frame of this priority came, so there is nothing to pause",
+                              std::to_string(words.priority),
+                              "let the neighbour send, as by weft dpdk send --dscp or --vlan there",
+                              {}});
+  if (!result.invalid.empty())
+    return report_error(Error{ErrorCode::kEnvironment,
+                              result.invalid,
+                              "",
+                              "run again on a quieter machine or with a processor of its own; check --link-rate",
+                              {}});
+  return result.failures.empty() ? kGood : kVerdictFailed;
 }
 
 int run(const PauseWords& words, const EalArguments& eal_arguments) {
@@ -88,20 +152,12 @@ int run(const PauseWords& words, const EalArguments& eal_arguments) {
   const auto now = [&] {
     return Duration::ns(std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
   };
+  if (words.single > 0) {
+    const dpdk::PauseLengthResult result = dpdk::measure_pause(**io, *options, words.single, now, stop);
+    return show(words, result, result.before);
+  }
   const dpdk::PauseCheckResult result = dpdk::check_pause(**io, *options, now, stop);
-  if (!words.json.empty())
-    if (const auto done = write_file(words.json, to_json(measurement_of(words, result))); !done)
-      return report_error(done.error());
-  if (words.json != "-")
-    if (const auto done = write_file("-", pause_text(words, result)); !done) return report_error(done.error());
-  if (result.interrupted) return kInterruptedBySignal;
-  if (result.before[words.priority] == 0)
-    return report_error(Error{ErrorCode::kEnvironment,
-                              "no frame of this priority came, so there is nothing to pause",
-                              std::to_string(words.priority),
-                              "let the neighbour send, as by weft dpdk send --dscp or --vlan there",
-                              {}});
-  return result.failures.empty() ? kGood : kVerdictFailed;
+  return show(words, result, result.before[words.priority]);
 }
 
 }  // namespace
@@ -114,6 +170,9 @@ void add_dpdk_pfc(CLI::App& dpdk, std::function<int()>& run_it, const EalArgumen
   cmd->add_option("--quanta", words->quanta, "Of 512 bit times, in each PFC frame")
       ->check(CLI::Range(1U, 65'535U))
       ->capture_default_str();
+  cmd->add_option("--single", words->single,
+                  "Send so many single pauses instead, and measure how long each one stops it")
+      ->check(CLI::Range(1U, 1000U));
   cmd->add_option("--link-rate", words->link, "Of the port, where the driver does not know it; as 100Gbps");
   cmd->add_option("--phase", words->phase, "How long to count before, during and after")->capture_default_str();
   cmd->add_option("--grace", words->grace, "From a change until it must show")->capture_default_str();

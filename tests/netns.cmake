@@ -18,7 +18,8 @@ if(Python3_FOUND AND TARGET weft_dpdk)
              one_path_of_unknown_many_is_no_pass
              hop_behind_the_destination_is_refused router_without_a_way_is_no_destination nobody_answers interrupt_keeps_what_was_found)
   weft_netns(counts Counts everything_arrives drops_are_counted marks_are_counted_and_the_icrc_still_holds)
-  weft_netns(pauses Pauses neighbour_that_ignores_pfc_is_found silence_is_no_verdict tshark_reads_the_frames)
+  weft_netns(pauses Pauses neighbour_that_ignores_pfc_is_found neighbours_that_obey_and_that_do_not
+             one_pause_lasts_for_its_quanta own_late_pauses_blame_nobody silence_is_no_verdict tshark_reads_the_frames)
   weft_netns(marks Marks no_bottleneck_no_thresholds wrong_words)
   weft_netns(counts Routed icrc_holds_after_a_router_changed_the_ttl round_trips_through_a_router)
 endif()

@@ -31,11 +31,18 @@ using Frames = std::array<std::uint64_t, 8>;  // by priority
 struct PauseCheckResult {
   Frames before{}, paused{}, after{};  // without the graces
   std::uint64_t pauses_sent = 0;
+  // This side's own doing: while its pauses are further apart than quanta last, the neighbour rightly sends.
+  std::uint64_t lapses = 0;
+  Duration longest_gap{};               // between two pauses
   std::optional<Duration> last_frame;   // of the priority, after the first pause
   std::optional<Duration> first_frame;  // of the priority, after the resume
   bool interrupted = false;
+  std::string invalid;                // why there is no verdict: pauses of this side came too late
   std::vector<std::string> failures;  // a sentence each
 };
+
+// The PFC frame that pauses the priority of `options`; 0 resumes it.
+[[nodiscard]] std::vector<std::uint8_t> pause_frame(const PauseCheckOptions& options, std::uint16_t quanta);
 
 // The class that a frame belongs to: its VLAN tag's PCP, else the upper three bits of its DSCP; nullopt where it has
 // neither.

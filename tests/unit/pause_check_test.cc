@@ -3,62 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <deque>
-
-#include "fabric/wire/frame.h"
-#include "fabric/wire/pause.h"
+#include "tests/support/pfc_neighbour.h"
 
 namespace weft::dpdk {
 namespace {
 
-enum class Manner { kObeys, kIgnores, kNeverResumes, kStopsAll };
+using testing::Manner;
+using testing::Neighbour;
 
-// Sends a frame of priority 3 and one of priority 0 every 10 us; each look at it takes 1 us.
-class Neighbour final : public FrameIo {
- public:
-  explicit Neighbour(Manner manner) : manner_(manner) {
-    for (const std::uint8_t dscp : {std::uint8_t{26}, std::uint8_t{0}}) {
-      wire::FrameHeaders headers;
-      wire::Ipv4Header ip;
-      ip.dscp = dscp;
-      headers.ip = ip;
-      headers.bth.opcode = 0x04;
-      frames_.push_back(*wire::build_frame(headers, {}));
-    }
-  }
-  bool send(std::span<const std::uint8_t> frame) override {
-    const auto pause = wire::parse_pause(frame);
-    EXPECT_TRUE(pause.has_value());
-    const auto pfc = std::get<wire::PfcPause>(pause->pause);
-    EXPECT_EQ(pfc.enabled, 0x08);
-    if (manner_ == Manner::kIgnores) return true;
-    if (pfc.quanta[3] == 0 && manner_ == Manner::kNeverResumes) return true;
-    paused_until_ = now_ + wire::pause_duration(pfc.quanta[3], Rate::gbps(100));
-    if (manner_ == Manner::kNeverResumes) paused_until_ = Duration::us(1'000'000'000);
-    return true;
-  }
-  std::size_t receive(std::span<std::uint8_t> buffer) override {
-    now_ = now_ + Duration::us(1);
-    const std::int64_t us = now_.picoseconds / 1'000'000;
-    if (us % 5 != 0) return 0;
-    const bool lossless = us % 10 == 0;
-    if (now_ < paused_until_ && (lossless || manner_ == Manner::kStopsAll)) return 0;
-    const auto& frame = frames_[lossless ? 0 : 1];
-    std::copy(frame.begin(), frame.end(), buffer.begin());
-    return frame.size();
-  }
-  [[nodiscard]] std::size_t largest_frame() const override { return 1514; }
-  [[nodiscard]] Duration now() const { return now_; }
-
- private:
-  Manner manner_;
-  Duration now_{}, paused_until_{};
-  std::vector<std::vector<std::uint8_t>> frames_;
-};
-
-PauseCheckResult check(Manner manner) {
-  Neighbour neighbour(manner);
+PauseCheckResult check(Neighbour&& neighbour) {
   PauseCheckOptions options;
   options.phase = Duration::us(100'000);
   options.grace = Duration::us(1'000);
@@ -68,7 +21,7 @@ PauseCheckResult check(Manner manner) {
 }
 
 TEST(PauseCheck, ObedientNeighbourPasses) {
-  const PauseCheckResult result = check(Manner::kObeys);
+  const PauseCheckResult result = check(Neighbour(Manner::kObeys));
   EXPECT_EQ(result.failures, std::vector<std::string>{});
   EXPECT_NEAR(static_cast<double>(result.before[3]), 10'000, 2);
   EXPECT_NEAR(static_cast<double>(result.before[0]), 10'000, 2);
@@ -83,13 +36,48 @@ TEST(PauseCheck, ObedientNeighbourPasses) {
 
 TEST(PauseCheck, EachFaultIsNamed) {
   const auto only = [](Manner manner) {
-    const PauseCheckResult result = check(manner);
+    const PauseCheckResult result = check(Neighbour(manner));
     EXPECT_EQ(result.failures.size(), 1U);
     return result.failures.empty() ? std::string() : result.failures[0];
   };
   EXPECT_NE(only(Manner::kIgnores).find("priority 3 goes on while paused"), std::string::npos);
   EXPECT_NE(only(Manner::kNeverResumes).find("priority 3 does not resume"), std::string::npos);
   EXPECT_NE(only(Manner::kStopsAll).find("priority 0 was not paused and stops too"), std::string::npos);
+  EXPECT_NE(only(Manner::kResumesEarly).find("priority 3 goes on while paused"), std::string::npos);
+}
+
+// It waits for its quanta to end: 335.5 us after the last pause, which was up to half of that before the resume.
+TEST(PauseCheck, NeighbourThatDoesNotHearTheResumeIsFound) {
+  Neighbour neighbour(Manner::kIgnoresResume);
+  PauseCheckOptions options;
+  options.phase = Duration::us(100'000);
+  options.grace = Duration::us(50);
+  const std::atomic<bool> stop{false};
+  const auto result = check_pause(
+      neighbour, options, [&] { return neighbour.now(); }, stop);
+  ASSERT_EQ(result.failures.size(), 1U);
+  EXPECT_NE(result.failures[0].find("it waits for the quanta to end"), std::string::npos) << result.failures[0];
+}
+
+// 10 ms without a pause: an obedient neighbour sends, and is not to blame.
+TEST(PauseCheck, OwnLatePauseGivesNoVerdict) {
+  Neighbour neighbour(Manner::kResumesEarly);  // so that frames come while paused
+  neighbour.hiccup_at = Duration::us(150'000);
+  neighbour.hiccup = Duration::us(10'000);
+  const PauseCheckResult late = check(std::move(neighbour));
+  EXPECT_EQ(late.lapses, 1U);
+  EXPECT_GE(late.longest_gap, Duration::us(10'000));
+  EXPECT_EQ(late.failures, std::vector<std::string>{});
+  EXPECT_NE(late.invalid.find("weft's own pauses were up to 10"), std::string::npos) << late.invalid;
+}
+
+TEST(PauseCheck, OwnLatePauseOfANeighbourThatStopsNonethelessIsCountedOnly) {
+  Neighbour neighbour(Manner::kObeys);
+  neighbour.hiccup_at = Duration::us(150'000);
+  neighbour.hiccup = Duration::us(10'000);
+  const PauseCheckResult result = check(std::move(neighbour));
+  EXPECT_EQ(result.lapses, 1U);
+  EXPECT_EQ(result.invalid + (result.failures.empty() ? "" : result.failures[0]), "");
 }
 
 TEST(PauseCheck, PriorityIsPcpOrClassOfDscp) {
