@@ -38,7 +38,7 @@ if(Python3_FOUND)
   if(TARGET weft_dpdk)
     weft_cli(dpdk Dpdk cli wrong_words machines_that_cannot huge_pages_that_are_not_there loop_counts_what_was_injected
              memif_between_two_processes_counts_exactly signal_keeps_the_result lost_packets_fail_the_verdict any_user_may
-             captures_are_read_by_tshark telemetry_answers_meanwhile ports_and_opcodes_are_listed stream_file
+             captures_are_read_by_tshark telemetry_answers_meanwhile terminal_shows_a_row_a_second ports_and_opcodes_are_listed stream_file
              collective_of_a_fabric_file cabled_pair_in_one_process
              round_trips_between_two_processes_count_exactly nobody_reflects)
   endif()

@@ -3,6 +3,7 @@ import glob
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
@@ -240,6 +241,26 @@ class Dpdk(unittest.TestCase):
         finally:
             child.send_signal(signal.SIGINT)
             child.communicate(timeout=30)
+
+    def test_terminal_shows_a_row_a_second(self):
+        """Mpps, Gb/s of L1 and L2 both ways, loss, CE and latency while it runs: on a terminal alone, and not with --quiet."""
+        for words, rows in (((), 2), (("--quiet",), 0)):
+            near, far = pty.openpty()
+            done = run("dpdk", "loop", "--duration", "2500ms", "--rate", "10kpps", "--size", "1024", *words, *RING,
+                       capture_output=False, stdout=subprocess.PIPE, stderr=far)
+            os.close(far)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("10", done.stdout)
+            os.set_blocking(near, False)
+            try:
+                shown = os.read(near, 65536).decode().splitlines()
+            except OSError:  # nothing, and nobody writes any more
+                shown = []
+            os.close(near)
+            self.assertEqual(len([line for line in shown if re.fullmatch(r"[ .\d]+", line) and len(line.split()) == 11]), rows, shown)
+            if rows:
+                self.assertEqual(shown[0].split()[:3], ["s", "tx", "Mpps"])
+                self.assertAlmostEqual(float(shown[2].split()[1]), 0.010, delta=0.004)
 
     def test_ports_and_opcodes_are_listed(self):
         ports = run("dpdk", "ports", "--json", "-", "--", "--vdev", "net_ring0", "--vdev", "net_null0")
