@@ -31,33 +31,18 @@ Expected<Event> wait_event(Connection& c, rdma_cm_event_type wanted, Control& co
     if (Clock::now() > deadline)
       return environment_error("rdma_cm gave no answer in time", rdma_event_str(wanted),
                                "check that the peer's address belongs to its RDMA device");
-    pollfd ready{c.cm.channel->fd, POLLIN, 0};
-    ::poll(&ready, 1, 50);
+    cm_wait(*c.cm.channel);
   }
   Event got(event);
   if (got->event == wanted) return got;
-  return environment_error(fmt::format("rdma_cm could not connect: {}", rdma_event_str(got->event)),
-                           got->status < 0 ? std::strerror(-got->status) : fmt::format("status {}", got->status),
-                           "check routes, firewalls and that both addresses belong to RDMA devices");
+  return tl::unexpected(cm_error(*got));
 }
 
 Expected<void> make_channel(Connection& c) {
-  c.cm.channel.reset(rdma_create_event_channel());
-  if (c.cm.channel == nullptr) return refused("cannot reach rdma_cm", "/dev/infiniband/rdma_cm", errno);
-  fcntl(c.cm.channel->fd, F_SETFL, fcntl(c.cm.channel->fd, F_GETFL) | O_NONBLOCK);
+  auto made = cm_channel();
+  if (!made) return tl::unexpected(made.error());
+  c.cm.channel = std::move(*made);
   return {};
-}
-
-Expected<sockaddr_storage> address_of(const std::string& text, std::uint16_t port) {
-  addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST;
-  addrinfo* found = nullptr;
-  if (const int failed = getaddrinfo(text.c_str(), std::to_string(port).c_str(), &hints, &found); failed != 0)
-    return input_error(fmt::format("not an address for rdma_cm: {}", gai_strerror(failed)), text);
-  sockaddr_storage address{};
-  std::memcpy(&address, found->ai_addr, found->ai_addrlen);
-  freeaddrinfo(found);
-  return address;
 }
 
 rdma_port_space space_of(const PairPlan& plan) { return plan.transport == Transport::kUd ? RDMA_PS_UDP : RDMA_PS_TCP; }
@@ -78,8 +63,8 @@ Expected<void> make_qp(Connection& c, rdma_cm_id* id, ibv_qp_init_attr shape) {
 }
 
 Expected<void> call(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
-  auto from = address_of(control.local_address(), 0);
-  auto to = address_of(control.peer_address(), c.peer.cm_port);
+  auto from = cm_address(control.local_address(), 0);
+  auto to = cm_address(control.peer_address(), c.peer.cm_port);
   if (!from) return tl::unexpected(from.error());
   if (!to) return tl::unexpected(to.error());
   rdma_cm_id* made = nullptr;
@@ -131,8 +116,39 @@ void CmLink::DestroyQpToo::operator()(rdma_cm_id* id) const noexcept {
   GiveBack()(id);
 }
 
+Error cm_error(const rdma_cm_event& event) {
+  return environment_error(fmt::format("rdma_cm could not connect: {}", rdma_event_str(event.event)),
+                           event.status < 0 ? std::strerror(-event.status) : fmt::format("status {}", event.status),
+                           "check routes, firewalls and that both addresses belong to RDMA devices")
+      .value();
+}
+
+void cm_wait(const rdma_event_channel& channel) {
+  pollfd ready{channel.fd, POLLIN, 0};
+  ::poll(&ready, 1, 50);
+}
+
+Expected<Owned<rdma_event_channel>> cm_channel() {
+  Owned<rdma_event_channel> channel(rdma_create_event_channel());
+  if (channel == nullptr) return refused("cannot reach rdma_cm", "/dev/infiniband/rdma_cm", errno);
+  fcntl(channel->fd, F_SETFL, fcntl(channel->fd, F_GETFL) | O_NONBLOCK);
+  return channel;
+}
+
+Expected<sockaddr_storage> cm_address(const std::string& text, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  if (const int failed = getaddrinfo(text.c_str(), std::to_string(port).c_str(), &hints, &found); failed != 0)
+    return input_error(fmt::format("not an address for rdma_cm: {}", gai_strerror(failed)), text);
+  sockaddr_storage address{};
+  std::memcpy(&address, found->ai_addr, found->ai_addrlen);
+  freeaddrinfo(found);
+  return address;
+}
+
 std::string cm_device_of(const std::string& address) {
-  auto at = address_of(address, 0);
+  auto at = cm_address(address, 0);
   const Owned<rdma_event_channel> channel(at ? rdma_create_event_channel() : nullptr);
   rdma_cm_id* made = nullptr;
   if (channel == nullptr || rdma_create_id(channel.get(), &made, nullptr, RDMA_PS_TCP) != 0) return {};
@@ -156,7 +172,7 @@ Expected<ibv_context*> cm_context(const std::string& device) {
 }
 
 Expected<std::uint16_t> cm_listen(Connection& c, const PairPlan& plan, const std::string& address) {
-  auto at = address_of(address, 0);
+  auto at = cm_address(address, 0);
   if (!at) return tl::unexpected(at.error());
   if (auto done = make_channel(c); !done) return tl::unexpected(done.error());
   rdma_cm_id* made = nullptr;

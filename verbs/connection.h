@@ -59,6 +59,14 @@ enum class Side : std::uint8_t { kCaller, kListener };
 
 // rdma_cm: lets the peers' QPs find each other. The listener's port goes out with its offer.
 [[nodiscard]] Expected<ibv_context*> cm_context(const std::string& device);
+// One whose events are asked for without waiting. Errors: kEnvironment.
+[[nodiscard]] Expected<Owned<rdma_event_channel>> cm_channel();
+// Errors: kInput: not an address.
+[[nodiscard]] Expected<sockaddr_storage> cm_address(const std::string& text, std::uint16_t port);
+// Why an event is not the one that was waited for.
+[[nodiscard]] Error cm_error(const rdma_cm_event& event);
+// Waits until events may be there, for a while.
+void cm_wait(const rdma_event_channel& channel);
 [[nodiscard]] Expected<std::uint16_t> cm_listen(Connection& connection, const PairPlan& plan,
                                                 const std::string& address);
 [[nodiscard]] Expected<void> cm_connect(Connection& connection, const PairPlan& plan, ibv_qp_init_attr shape,

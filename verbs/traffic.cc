@@ -66,21 +66,20 @@ Expected<SideReport> side_report_from_json(const nlohmann::ordered_json& j) {
 }
 
 Expected<void> Sleeper::nap() {
-  const Connection& c = session_.connection;
   if (!armed_) {
-    if (const int failed = ibv_req_notify_cq(c.cq.get(), 0); failed != 0)
-      return refused("cannot ask for completion events", c.port.device, failed);
+    if (const int failed = ibv_req_notify_cq(cq_, 0); failed != 0)
+      return refused("cannot ask for completion events", ibv_get_device_name(channel_->context->device), failed);
     armed_ = true;
     return {};
   }
-  std::array<pollfd, 2> ready{pollfd{c.channel->fd, POLLIN, 0}, pollfd{session_.control.descriptor(), POLLIN, 0}};
+  std::array<pollfd, 2> ready{pollfd{channel_->fd, POLLIN, 0}, pollfd{control_, POLLIN, 0}};
   constexpr int kLongest = 5;  // ms
   if (::poll(ready.data(), ready.size(), kLongest) <= 0 || (ready[0].revents & POLLIN) == 0) return {};
   armed_ = false;
   ibv_cq* cq = nullptr;
   void* context = nullptr;
-  if (ibv_get_cq_event(c.channel.get(), &cq, &context) != 0)
-    return refused("cannot get a completion event", c.port.device, errno);
+  if (ibv_get_cq_event(channel_, &cq, &context) != 0)
+    return refused("cannot get a completion event", ibv_get_device_name(channel_->context->device), errno);
   ibv_ack_cq_events(cq, 1);
   return {};
 }

@@ -56,13 +56,18 @@ struct RunOutcome {
 // Waits for a completion without polling.
 class Sleeper {
  public:
-  explicit Sleeper(Session& session) : session_(session) {}
+  // `control`: that may wake it too; -1: none.
+  Sleeper(ibv_cq* cq, ibv_comp_channel* channel, int control) : cq_(cq), channel_(channel), control_(control) {}
+  explicit Sleeper(const Session& session)
+      : Sleeper(session.connection.cq.get(), session.connection.channel.get(), session.control.descriptor()) {}
   // After a poll that found nothing: first asks for an event, so that the next poll sees what came before; then sleeps
-  // until it comes, the peer says something, or 5 ms have passed. Errors: kEnvironment.
+  // until it comes, `control` has something, or 5 ms have passed. Errors: kEnvironment.
   [[nodiscard]] Expected<void> nap();
 
  private:
-  Session& session_;
+  ibv_cq* cq_;
+  ibv_comp_channel* channel_;
+  int control_;
   bool armed_ = false;
 };
 

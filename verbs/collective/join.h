@@ -25,8 +25,8 @@ class JoinedMesh : public Mesh {
   [[nodiscard]] virtual std::span<std::byte> memory() = 0;  // that messages come from and go to
 };
 
-// An RC QP to each rank. Errors: kEnvironment: no device, iWARP, a rank that does not come; kInput: nonsense from a
-// peer.
+// An RC QP to each rank, with iWARP by rdma_cm. Errors: kEnvironment: no device, a rank that does not come, RoCE here
+// and iWARP there; kInput: nonsense from a peer.
 [[nodiscard]] Expected<std::unique_ptr<JoinedMesh>> join_by_verbs(const CollectiveSpec& spec,
                                                                   const MeshNeighbours& neighbours,
                                                                   const LocalChoice& choice, std::size_t memory_bytes,
