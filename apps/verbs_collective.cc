@@ -19,7 +19,7 @@ namespace {
 struct CollectiveCommand {
   HostsChoice where;
   RanksChoice alone;
-  std::string collective = "all_reduce", type = "float", sizes = "8:1M", json;
+  std::string collective = "all_reduce", type = "float", redop = "sum", sizes = "8:1M", json;
   verbs::CollectiveSpec spec;
   double min_busbw = 0;
   bool quiet = false;
@@ -49,7 +49,9 @@ Expected<verbs::ClusterRequest> to_request(const CollectiveCommand& command) {
   spec.kind = *kind;
   const auto type = verbs::parse_data_type(command.type);
   if (!type) return tl::unexpected(type.error());
-  spec.type = *type;
+  const auto op = verbs::parse_red_op(command.redop);
+  if (!op) return tl::unexpected(op.error());
+  spec.reduction = {*type, *op};
   auto sizes = verbs::parse_sizes(command.sizes);
   if (!sizes) return tl::unexpected(sizes.error());
   spec.sizes = std::move(*sizes);
@@ -74,9 +76,9 @@ std::string table(const verbs::ClusterRequest& request, const verbs::ClusterResu
   for (std::size_t i = 0; i < result.operations.size(); ++i) {
     const Operation& operation = result.operations[i];
     text += fmt::format("{:>14} {:>12} {:>8} {:>8} {:>6} {:>12.2f} {:>9.4f} {:>9.4f} {:>7}\n", operation.size.count,
-                        static_cast<std::uint64_t>(operation.size.count) / verbs::kElementSize, to_text(spec.type),
-                        adds ? "sum" : "none", root, operation.time.microseconds(), operation.algbw, operation.busbw,
-                        result.wrong[i]);
+                        static_cast<std::uint64_t>(operation.size.count) / verbs::size_of(spec.reduction.type),
+                        to_text(spec.reduction.type), adds ? to_text(spec.reduction.op) : "none", root,
+                        operation.time.microseconds(), operation.algbw, operation.busbw, result.wrong[i]);
   }
   return text;
 }
@@ -162,7 +164,9 @@ void add_verbs_collective(CLI::App& verbs_command, std::function<int()>& run) {
   command.add_option("--collective", options->collective,
                      "all_reduce, all_gather, reduce_scatter, all_to_all, broadcast");
   command.add_option("--algorithm", options->spec.algorithm, "as weft predict has them; default: the kind's first");
-  command.add_option("--type", options->type, "float or int32");
+  command.add_option("-d,--type,--datatype", options->type,
+                     "int8, uint8, int32, uint32, int64, uint64, half, bfloat16, float, double");
+  command.add_option("-o,--redop", options->redop, "sum, prod, min, max");
   command.add_option("--sizes", options->sizes, "4K, a list 8,4K or a range 8:1M[:FACTOR], as nccl-tests count them");
   command.add_option("--iterations", options->spec.iterations, "timed, at each size")
       ->check(whole_number(1'000'000, 1));

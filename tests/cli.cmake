@@ -44,7 +44,8 @@ if(Python3_FOUND)
   endif()
   if(TARGET weft_verbs_hosts)
     weft_cli(verbs_hosts VerbsHosts cli bandwidth_is_in_the_unit_that_was_asked_for
-             ranks_of_a_launcher_have_ports_of_their_own_and_are_noted
+             ranks_of_a_launcher_have_ports_of_their_own_and_are_noted mpirun_tells_each_process_its_rank
+             agents_under_mpirun_serve_a_coordinator
              interrupted_run_keeps_what_it_has_and_agents_serve_on tls_by_files wrong_words documentation_names_every_option)
   endif()
   if(TARGET weft_packet)

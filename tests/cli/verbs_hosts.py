@@ -51,6 +51,37 @@ class VerbsHosts(unittest.TestCase):
         self.assertIn("rank 0 of 2 of Open MPI", notes)
         self.assertIn("rank 1 of 2 of Open MPI", notes)
 
+    def mpirun(self, ranks, *words):
+        if not shutil.which("mpirun"):
+            self.skipTest("mpirun is not installed (openmpi-bin)")
+        command = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--mca", "mpi_yield_when_idle", "1", "-n", str(ranks),
+                   str(WEFT), "verbs", *words]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_mpirun_tells_each_process_its_rank(self):
+        peers = ",".join(f"127.0.0.1:{self.base() + 3 * i}" for i in range(3))
+        words = ("collective", "--peers", peers, "--tcp", "--sizes", "4,64K", "--json", str(self.result))
+        process = self.mpirun(3, *words)
+        out, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertEqual([line.split()[-1] for line in out.splitlines()], ["#wrong", "0", "0"], out)  # one process prints
+        self.assertEqual(json.loads(self.result.read_text())["ranks"], 3)
+        process = self.mpirun(2, *words)
+        out, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, INPUT, errors)
+        self.assertIn("Open MPI started another number of processes than --peers has: '2, not 3'", errors)
+
+    def test_agents_under_mpirun_serve_a_coordinator(self):
+        process = self.mpirun(3, "agent", "--port", str(self.base()), "--without-rdma", "10")
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        done = run(*self.coordinator([self.base() + i for i in range(3)], "--duration", "20ms"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(self.pairs()), 6)
+        self.assertIn("rank 2 of 3 of Open MPI", " ".join(json.loads(self.result.read_text())["notes"]))
+
     def test_bandwidth_is_in_the_unit_that_was_asked_for(self):
         self.agent(self.base())
         self.agent(self.base() + 1)

@@ -4,7 +4,7 @@ from guest import GuestTest
 
 class Collectives(GuestTest):
     def test_results_are_exact_and_faults_named_on_soft_roce(self):
-        self.cases("rank_cases.py", 13, "--nodes", "8")
+        self.cases("rank_cases.py", 14, "--nodes", "8")
 
     def test_soft_iwarp_over_rdma_cm(self):
-        self.cases("rank_cases.py", 3, "--nodes", "4", "--transport", "siw")
+        self.cases("rank_cases.py", 4, "--nodes", "4", "--transport", "siw")

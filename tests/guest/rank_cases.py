@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 
+import hosts
 import pairs
 from pairs import WEFT, expect
 
@@ -117,25 +118,74 @@ def interrupted_keeps_what_it_has():
     expect([o["size_bytes"] for o in run.measurement()["operations"]] == [4096], run.said)
 
 
+class Coordinated:
+    """`weft verbs collective --hosts` over the agents of these nodes, a rank each."""
+
+    def __init__(self, nodes, words):
+        self.json = tempfile.NamedTemporaryFile(suffix=".json")
+        where = ",".join(f"n{node}={hosts.address(node)}" for node in nodes)
+        self.process = subprocess.Popen([WEFT, "verbs", "collective", "--hosts", where, "--token", str(hosts.TOKEN), "--json",
+                                         self.json.name, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+
+    def wait_for_first_size(self):
+        for line in self.process.stderr:
+            if "B done" in line:
+                return
+        expect(False, "the coordinator ended early")
+
+    def end(self, code, seconds=60):
+        try:
+            self.out, self.err = self.process.communicate(timeout=seconds)
+        finally:
+            self.process.kill()
+        expect(self.process.returncode == code, f"exit {self.process.returncode}, not {code}: {self.err} {self.out}")
+        return json.loads(pathlib.Path(self.json.name).read_text())
+
+
+def over_agents():
+    """One set of agents: exact results of several types, a missed threshold, then an agent that dies in the middle."""
+    with hosts.Agents(4) as agents:
+        for nodes, words in (((1, 2, 3, 4), ["-d", "bfloat16"]), ((1, 2, 3), ["-d", "int64", "-o", "max"])):
+            result = Coordinated(nodes, [*SHORT, *words]).end(0)
+            expect(result["counters"]["wrong_elements"] == 0 and result["ranks"] == len(nodes), result)
+            expect(len(result["operations"]) == 4 and result["operations"][-1]["busbw_gbytes_per_s"] > 0, result)
+        slow = Coordinated((1, 2), [*SHORT, "--min-busbw", "1000"])
+        expect(len(slow.end(1)["operations"]) == 4, "sizes are missing")
+        expect(slow.err.count("below --min-busbw") == 4, slow.err)
+        if pairs.TRANSPORT != "rxe":
+            return
+        run = Coordinated((1, 2, 3, 4), LONG)
+        run.wait_for_first_size()
+        agents[3].process.kill()
+        start = time.monotonic()
+        kept = run.end(3, 60)
+        expect(time.monotonic() - start < 30, "took too long")
+        expect("1 of 4 hosts died: 'n3'" in run.err, run.err)
+        expect([o["size_bytes"] for o in kept["operations"]] == [4096], kept["operations"])
+
+
 ROCE = {
     "table and measurement": table_and_measurement,
     "two ranks": every_kind(2, 1),
     "three ranks, int32": every_kind(3, 1, type_="int32"),
-    "seven ranks": every_kind(7, 1),
-    "eight ranks, int32": every_kind(8, 1, type_="int32"),
+    "seven ranks, double": every_kind(7, 1, type_="double"),
+    "eight ranks, half": every_kind(8, 1, type_="half"),
     "two hosts with three ranks": every_kind(2, 3),
     "four hosts with two ranks over NICs": every_kind(4, 2, "nics"),
-    "two hosts with four ranks, int32": every_kind(2, 4, type_="int32"),
+    "two hosts with four ranks, int8": every_kind(2, 4, type_="int8"),
     "algorithms of all_reduce": every_algorithm_of_all_reduce,
     "scale-up at a pace": scale_up_at_a_pace,
     "missed threshold fails": missed_threshold_fails,
     "host that dies is named": host_that_dies_is_named,
     "interrupted": interrupted_keeps_what_it_has,
+    "over agents": over_agents,
 }
 IWARP = {
     "three ranks": every_kind(3, 1),
     "four hosts with two ranks, int32": every_kind(4, 2, type_="int32"),
     "host that dies is named": host_that_dies_is_named,
+    "over agents": over_agents,
 }
 
 if __name__ == "__main__":

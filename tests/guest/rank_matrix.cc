@@ -21,7 +21,7 @@ HostRanksRequest request_of(char** words) {
   const auto hosts = static_cast<std::uint32_t>(std::atoi(words[2]));
   request.ranks_here = static_cast<std::uint32_t>(std::atoi(words[3]));
   request.copies = std::string(words[4]) == "copies";
-  request.spec.type = parse_data_type(words[5]).value();
+  request.spec.reduction = parse_data_type(words[5]).value();
   request.spec.sizes = parse_sizes(words[6]).value();
   request.spec.iterations = 2;
   request.spec.warm_up = 1;

@@ -1,7 +1,9 @@
 // Schedules executed on real data: every algorithm, any number of ranks, any size, exact results.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <rapidcheck.h>
 
+#include <cmath>
 #include <thread>
 
 #include "tests/support/shapes.h"
@@ -18,9 +20,10 @@ constexpr CollectiveKind kKinds[] = {CollectiveKind::kAllReduce, CollectiveKind:
 
 // Wrong elements over all ranks; nullopt where the algorithm is refused.
 std::optional<std::uint64_t> run(CollectiveKind kind, const std::string& algorithm, std::uint32_t ranks,
-                                 std::uint32_t host, std::uint64_t asked, DataType type, std::uint32_t root = 0,
+                                 std::uint32_t host, std::uint64_t asked, Reduction reduction, std::uint32_t root = 0,
                                  double gbits = 0) {
-  CollectiveRequest request = testing::request_of(kind, algorithm, static_cast<std::int64_t>(asked * kElementSize));
+  const std::uint64_t size = size_of(reduction.type);
+  CollectiveRequest request = testing::request_of(kind, algorithm, static_cast<std::int64_t>(asked * size));
   request.root = root;
   const auto schedule = make_schedule(testing::shape_of(ranks, host, host, host), testing::packed(ranks), request);
   if (!schedule) return std::nullopt;
@@ -32,12 +35,12 @@ std::optional<std::uint64_t> run(CollectiveKind kind, const std::string& algorit
     threads.emplace_back([&, rank] {
       const auto program = compile(*schedule, rank, count);
       ASSERT_TRUE(program) << program.error().text();
-      std::vector<std::byte> memory(program->memory() * kElementSize);
-      fill(*schedule, rank, count, type, root, memory);
+      std::vector<std::byte> memory(program->memory() * size);
+      fill(*schedule, rank, count, reduction, root, memory);
       MemoryMesh mesh(between, rank);
-      const auto done = execute(*program, type, memory, mesh);
+      const auto done = execute(*program, reduction, memory, mesh);
       EXPECT_TRUE(done) << done.error().text();
-      wrong[rank] = count_wrong(*schedule, rank, count, type, root, memory);
+      wrong[rank] = count_wrong(*schedule, rank, count, reduction, root, memory);
     });
   threads.clear();
   std::uint64_t sum = 0;
@@ -103,7 +106,7 @@ TEST(VerbsProgram, SendsAndReceivesMatchInOrder) {
 
 TEST(VerbsProgram, WrongBytesAreCounted) {
   const auto schedule = testing::schedule_of(CollectiveKind::kAllReduce, "ring", 1, 40, 1);
-  std::vector<std::byte> memory(3 * 10 * kElementSize);
+  std::vector<std::byte> memory(3 * 10 * 4);
   fill(*schedule, 0, 10, DataType::kFloat, 0, memory);
   EXPECT_EQ(count_wrong(*schedule, 0, 10, DataType::kFloat, 0, memory), 0u);
   memory[4 * 3] ^= std::byte{1};
@@ -130,10 +133,112 @@ TEST(VerbsProgram, PeerThatNeverSendsIsNamed) {
   EXPECT_THAT(between.get(3, 1, bytes).error().text(), HasSubstr("rank 1 got nothing from rank 3"));
 }
 
-TEST(VerbsProgram, DataTypesComeBack) {
-  EXPECT_EQ(parse_data_type("int32").value(), DataType::kInt32);
-  EXPECT_EQ(parse_data_type(to_text(DataType::kFloat)).value(), DataType::kFloat);
-  EXPECT_FALSE(parse_data_type("half"));
+constexpr DataType kTypes[] = {DataType::kInt8,  DataType::kUint8,  DataType::kInt32, DataType::kUint32,
+                               DataType::kInt64, DataType::kUint64, DataType::kHalf,  DataType::kBfloat16,
+                               DataType::kFloat, DataType::kDouble};
+constexpr RedOp kOps[] = {RedOp::kSum, RedOp::kProd, RedOp::kMin, RedOp::kMax};
+
+TEST(VerbsDataType, WordsComeBackAndOthersAreRefused) {
+  for (const DataType type : kTypes) EXPECT_EQ(parse_data_type(to_text(type)).value(), type);
+  for (const RedOp op : kOps) EXPECT_EQ(parse_red_op(to_text(op)).value(), op);
+  EXPECT_EQ(parse_data_type("float16").value(), DataType::kHalf);
+  EXPECT_EQ(parse_data_type("bf16").value(), DataType::kBfloat16);
+  EXPECT_THAT(parse_data_type("fp8").error().text(), HasSubstr("no such data type: 'fp8'"));
+  EXPECT_THAT(parse_red_op("avg").error().text(), HasSubstr("sum, prod, min, max"));
+}
+
+TEST(VerbsDataType, HalfAndBfloat16RoundToNearestEven) {
+  EXPECT_EQ(half_to_float(0x3c00), 1.0F);  // IEEE 754 binary16
+  EXPECT_EQ(half_to_float(0xc000), -2.0F);
+  EXPECT_EQ(half_to_float(0x7bff), 65504.0F);
+  EXPECT_EQ(half_to_float(0x0001), std::ldexp(1.0F, -24));
+  EXPECT_EQ(float_to_half(65519.9F), 0x7bff);
+  EXPECT_EQ(float_to_half(65520.0F), 0x7c00);
+  EXPECT_EQ(float_to_half(2049.0F), 0x6800);  // ties go to 2048, the even one
+  EXPECT_EQ(float_to_half(2051.0F), 0x6802);
+  EXPECT_EQ(float_to_half(std::ldexp(1.0F, -25)), 0x0000);
+  EXPECT_EQ(float_to_half(std::ldexp(3.0F, -25)), 0x0002);
+  EXPECT_EQ(float_to_bfloat16(1.0F), 0x3f80);
+  EXPECT_EQ(float_to_bfloat16(257.0F), 0x4380);  // ties go to 256
+  EXPECT_EQ(float_to_bfloat16(259.0F), 0x4382);
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const auto word = static_cast<std::uint16_t>(bits);
+    ASSERT_TRUE(std::isnan(half_to_float(word)) || float_to_half(half_to_float(word)) == word) << bits;
+    ASSERT_TRUE(std::isnan(bfloat16_to_float(word)) || float_to_bfloat16(bfloat16_to_float(word)) == word) << bits;
+  }
+}
+
+#ifdef __FLT16_MANT_DIG__
+TEST(VerbsDataType, HalfIsTheCompilers) {
+  ::rc::check([](std::uint32_t bits) {
+    const auto value = std::bit_cast<float>(bits);
+    RC_PRE(!std::isnan(value));
+    const auto half = static_cast<_Float16>(value);
+    RC_ASSERT(float_to_half(value) == std::bit_cast<std::uint16_t>(half));
+  });
+}
+#endif
+
+TEST(VerbsDataType, IdentityLeavesEveryValueUnchanged) {
+  for (const DataType type : kTypes)
+    for (const RedOp op : kOps)
+      for (const std::uint64_t number : {0, 1, 100}) {
+        alignas(8) std::array<std::byte, kLargestElement> value{}, result{};
+        const std::span to(result.data(), size_of(type)), from(value.data(), size_of(type));
+        write_number(type, value.data(), number);
+        fill_identity({type, op}, to);
+        reduce({type, op}, to, from);
+        EXPECT_EQ(result, value) << to_text(type) << to_text(op) << number;
+      }
+}
+
+TEST(VerbsDataType, SumsOfTheMostRanksAreExact) {
+  for (const DataType type : {DataType::kHalf, DataType::kBfloat16, DataType::kFloat})
+    for (std::uint64_t element = 0; element < 3000; ++element) {
+      std::uint64_t sum = 0;
+      for (std::uint32_t rank = 0; rank < 256; ++rank) sum += value_of(type, 256, rank, element);
+      ASSERT_LE(sum, type == DataType::kHalf ? 2048U : type == DataType::kBfloat16 ? 256U : 1U << 24U);
+    }
+}
+
+TEST(VerbsProgram, EveryTypeAndReductionIsExact) {
+  for (const DataType type : kTypes)
+    for (const RedOp op : kOps)
+      for (const auto& [kind, algorithm, ranks, host] : {std::tuple(CollectiveKind::kAllReduce, "ring", 5U, 1U),
+                                                         std::tuple(CollectiveKind::kAllReduce, "tree", 8U, 1U),
+                                                         std::tuple(CollectiveKind::kAllReduce, "nvls_ring", 6U, 3U),
+                                                         std::tuple(CollectiveKind::kReduceScatter, "ring", 3U, 1U)})
+        EXPECT_EQ(run(kind, algorithm, ranks, host, 301, {type, op}), 0U)
+            << fmt::format("{} {} of {} by {}", to_text(op), name_of(kind), to_text(type), algorithm);
+}
+
+TEST(VerbsProgram, AnyPlanIsExact) {
+  ::rc::check([] {
+    const auto kind = *::rc::gen::elementOf(std::vector<CollectiveKind>(std::begin(kKinds), std::end(kKinds)));
+    const auto names = algorithms(kind);
+    const auto& info = names[*::rc::gen::inRange<std::size_t>(0, names.size())];
+    const Reduction reduction(*::rc::gen::elementOf(std::vector<DataType>(std::begin(kTypes), std::end(kTypes))),
+                              *::rc::gen::elementOf(std::vector<RedOp>(std::begin(kOps), std::end(kOps))));
+    const auto ranks = *::rc::gen::inRange<std::uint32_t>(2, 13);
+    const auto wrong = run(kind, std::string(info.name), ranks, *::rc::gen::inRange<std::uint32_t>(1, 5),
+                           *::rc::gen::inRange<std::uint64_t>(0, 700), reduction);
+    RC_ASSERT(wrong.value_or(0) == 0);
+  });
+}
+
+TEST(VerbsProgram, AnyWrongBitIsCounted) {
+  ::rc::check([] {
+    const Reduction reduction(*::rc::gen::elementOf(std::vector<DataType>(std::begin(kTypes), std::end(kTypes))),
+                              *::rc::gen::elementOf(std::vector<RedOp>(std::begin(kOps), std::end(kOps))));
+    const std::uint64_t size = size_of(reduction.type);
+    const auto schedule =
+        testing::schedule_of(CollectiveKind::kAllReduce, "ring", 1, static_cast<std::int64_t>(50 * size), 1);
+    std::vector<std::byte> memory(150 * size);
+    fill(*schedule, 0, 50, reduction, 0, memory);
+    RC_ASSERT(count_wrong(*schedule, 0, 50, reduction, 0, memory) == 0U);
+    memory[*::rc::gen::inRange<std::size_t>(0, 50 * size)] ^= std::byte{1} << *::rc::gen::inRange(0, 8);
+    RC_ASSERT(count_wrong(*schedule, 0, 50, reduction, 0, memory) == 1U);
+  });
 }
 
 }  // namespace

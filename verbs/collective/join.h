@@ -23,6 +23,8 @@ struct MeshNeighbours {
 class JoinedMesh : public Mesh {
  public:
   [[nodiscard]] virtual std::span<std::byte> memory() = 0;  // that messages come from and go to
+  // To be called after the last exchange: no peer loses its connection to this rank before it has ended too. Bounded.
+  virtual void leave() {}
 };
 
 // An RC QP to each rank, with iWARP by rdma_cm. Errors: kEnvironment: no device, a rank that does not come, RoCE here

@@ -34,7 +34,8 @@ Expected<void> check(const CollectiveSpec& spec) {
 nlohmann::ordered_json to_json(const CollectiveSpec& spec) {
   return {{"collective", name_of(spec.kind)},
           {"algorithm", spec.algorithm},
-          {"type", to_text(spec.type)},
+          {"type", to_text(spec.reduction.type)},
+          {"redop", to_text(spec.reduction.op)},
           {"sizes_bytes", spec.sizes},
           {"iterations", spec.iterations},
           {"warm_up", spec.warm_up},
@@ -54,7 +55,9 @@ Expected<CollectiveSpec> collective_spec_from_json(const nlohmann::ordered_json&
     spec.algorithm = json.at("algorithm").get<std::string>().substr(0, 64);
     const auto type = parse_data_type(json.at("type").get<std::string>());
     if (!type) return tl::unexpected(type.error());
-    spec.type = *type;
+    const auto op = parse_red_op(json.at("redop").get<std::string>());
+    if (!op) return tl::unexpected(op.error());
+    spec.reduction = {*type, *op};
     if (json.at("sizes_bytes").size() > 256) return input_error("a collective has too many sizes");
     for (const auto& size : json.at("sizes_bytes")) {
       if (!size.is_number_unsigned()) return input_error("a size is no whole number", size.dump());
@@ -92,7 +95,8 @@ Expected<Schedule> schedule_of(const CollectiveSpec& spec, std::uint64_t size) {
   CollectiveRequest request;
   request.kind = spec.kind;
   request.algorithm = spec.algorithm;
-  request.size = Bytes{static_cast<std::int64_t>(size / kElementSize * kElementSize)};
+  const std::uint64_t element = size_of(spec.reduction.type);
+  request.size = Bytes{static_cast<std::int64_t>(size / element * element)};
   request.root = spec.root;
   return make_schedule(shape, *placement, request);
 }

@@ -18,7 +18,7 @@ constexpr std::uint64_t kLargestCollective = std::uint64_t{1} << 30U;  // B
 struct CollectiveSpec {
   CollectiveKind kind = CollectiveKind::kAllReduce;
   std::string algorithm;  // empty: the kind's default
-  DataType type = DataType::kFloat;
+  Reduction reduction;
   std::vector<std::uint64_t> sizes;  // B, as nccl-tests reports them
   std::uint32_t iterations = 20, warm_up = 5;
   std::uint32_t root = 0;

@@ -50,31 +50,31 @@ struct Peer {
 // does not know and RoCE waits for. Memory begins with a line for each rank's count, then one for each of our own.
 class VerbsMesh final : public JoinedMesh {
  public:
-  VerbsMesh(Port port, std::uint32_t rank, const std::atomic<bool>& stop)
-      : port_(std::move(port)), rank_(rank), stop_(stop) {}
+  VerbsMesh(PeerControls controls, Port port, std::uint32_t rank, const std::atomic<bool>& stop)
+      : controls_(std::move(controls)), port_(std::move(port)), rank_(rank), stop_(stop) {}
 
-  Expected<void> make(const PeerControls& controls, std::size_t bytes) {
+  Expected<void> make(std::size_t bytes) {
     ibv_context* context = port_.context.get();
     if (port_.iwarp) {
       const auto found = cm_context(port_.device);
       if (!found) return tl::unexpected(found.error());
       context = *found;
-      if (auto done = links_.listen(context, controls.begin()->second.local_address()); !done) return done;
+      if (auto done = links_.listen(context, controls_.begin()->second.local_address()); !done) return done;
     }
     pd_.reset(ibv_alloc_pd(context));
     if (pd_ == nullptr) return refused("cannot allocate a protection domain", port_.device, errno);
     channel_.reset(ibv_create_comp_channel(context));
     if (channel_ == nullptr) return refused("cannot create a completion channel", port_.device, errno);
-    const int entries = static_cast<int>(controls.size()) * 2 * static_cast<int>(kDepth) + 16;
+    const int entries = static_cast<int>(controls_.size()) * 2 * static_cast<int>(kDepth) + 16;
     cq_.reset(ibv_create_cq(context, std::min(entries, port_.limits.max_cqe), nullptr, channel_.get(), 0));
     if (cq_ == nullptr) return refused("cannot create a CQ", fmt::format("{} entries", entries), errno);
     sleeper_.emplace(cq_.get(), channel_.get(), -1);
-    credits_ = controls.rbegin()->first + 1;
+    credits_ = controls_.rbegin()->first + 1;
     auto memory =
         Memory::registered(pd_.get(), 2 * credits_ * kLine + bytes, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
     if (!memory) return tl::unexpected(memory.error());
     memory_ = std::move(*memory);
-    for (const auto& [rank, control] : controls) {
+    for (const auto& [rank, control] : controls_) {
       Peer& peer = peers_[rank];
       if (port_.iwarp) continue;
       QpShape shape;
@@ -90,49 +90,12 @@ class VerbsMesh final : public JoinedMesh {
     return {};
   }
 
-  [[nodiscard]] PeerOffers offers() const {
-    PeerOffers all;
-    for (const auto& [rank, peer] : peers_) {
-      Offer offer;
-      offer.device = port_.device;
-      offer.gid = port_.gid;
-      offer.lid = port_.state.lid;
-      offer.mtu = mtu_bytes(port_.state.active_mtu);
-      offer.largest_message = port_.state.max_msg_sz;
-      offer.cm_port = links_.port();
-      offer.address = reinterpret_cast<std::uint64_t>(memory_.data() + rank * kLine);
-      offer.length = kLine;
-      offer.rkey = memory_.rkey();
-      if (peer.qp != nullptr) offer.qps.push_back(peer.own.address());
-      all[rank] = to_json(offer);
-    }
-    return all;
-  }
-
-  Expected<void> connect(const PeerOffers& offers, const PeerControls& controls) {
-    std::map<std::uint32_t, CmLinks::Place> places;
-    for (auto& [rank, peer] : peers_) {
-      const auto offer = offer_from_json(offers.at(rank));
-      if (!offer) return tl::unexpected(offer.error());
-      if (port_.iwarp != (offer->cm_port != 0))
-        return environment_error(
-            fmt::format("rank {} has iWARP, rank {} has not", port_.iwarp ? rank_ : rank, port_.iwarp ? rank : rank_),
-            fmt::format("{}, {}", port_.device, offer->device), "one kind of device on all hosts");
-      segment_ = std::min(
-          {segment_, std::uint64_t{port_.state.max_msg_sz}, std::max<std::uint64_t>(offer->largest_message, 4096)});
-      peer.credits_there = offer->address;
-      peer.rkey = offer->rkey;
-      if (port_.iwarp) {
-        places[rank] = {controls.at(rank).peer_address(), offer->cm_port};
-        continue;
-      }
-      if (offer->qps.size() != 1) return input_error(fmt::format("rank {} offers no QP", rank));
-      PathSettings path;
-      path.mtu = std::min(mtu_bytes(port_.state.active_mtu), offer->mtu);
-      if (auto done = peer.own.to_rtr(port_, *offer, offer->qps.front(), path); !done) return done;
-      if (auto done = peer.own.to_rts(path); !done) return done;
-    }
-    return port_.iwarp ? connect_by_cm(places) : Expected<void>();
+  // Offers go out, QPs are connected; returns when all ranks are ready to receive.
+  Expected<void> join() {
+    const auto theirs = trade_offers(controls_, offers());
+    if (!theirs) return tl::unexpected(theirs.error());
+    if (auto connected = connect(*theirs); !connected) return connected;
+    return meet();
   }
 
   [[nodiscard]] std::span<std::byte> memory() override {
@@ -165,7 +128,61 @@ class VerbsMesh final : public JoinedMesh {
     }
   }
 
+  void leave() override { static_cast<void>(meet()); }
+
  private:
+  [[nodiscard]] Expected<void> meet() {
+    PeerOffers nothing;
+    for (const auto& [rank, control] : controls_) nothing[rank] = nlohmann::ordered_json::object();
+    if (auto all = trade_offers(controls_, nothing); !all) return tl::unexpected(all.error());
+    return {};
+  }
+
+  [[nodiscard]] PeerOffers offers() const {
+    PeerOffers all;
+    for (const auto& [rank, peer] : peers_) {
+      Offer offer;
+      offer.device = port_.device;
+      offer.gid = port_.gid;
+      offer.lid = port_.state.lid;
+      offer.mtu = mtu_bytes(port_.state.active_mtu);
+      offer.largest_message = port_.state.max_msg_sz;
+      offer.cm_port = links_.port();
+      offer.address = reinterpret_cast<std::uint64_t>(memory_.data() + rank * kLine);
+      offer.length = kLine;
+      offer.rkey = memory_.rkey();
+      if (peer.qp != nullptr) offer.qps.push_back(peer.own.address());
+      all[rank] = to_json(offer);
+    }
+    return all;
+  }
+
+  Expected<void> connect(const PeerOffers& offers) {
+    std::map<std::uint32_t, CmLinks::Place> places;
+    for (auto& [rank, peer] : peers_) {
+      const auto offer = offer_from_json(offers.at(rank));
+      if (!offer) return tl::unexpected(offer.error());
+      if (port_.iwarp != (offer->cm_port != 0))
+        return environment_error(
+            fmt::format("rank {} has iWARP, rank {} has not", port_.iwarp ? rank_ : rank, port_.iwarp ? rank : rank_),
+            fmt::format("{}, {}", port_.device, offer->device), "one kind of device on all hosts");
+      segment_ = std::min(
+          {segment_, std::uint64_t{port_.state.max_msg_sz}, std::max<std::uint64_t>(offer->largest_message, 4096)});
+      peer.credits_there = offer->address;
+      peer.rkey = offer->rkey;
+      if (port_.iwarp) {
+        places[rank] = {controls_.at(rank).peer_address(), offer->cm_port};
+        continue;
+      }
+      if (offer->qps.size() != 1) return input_error(fmt::format("rank {} offers no QP", rank));
+      PathSettings path;
+      path.mtu = std::min(mtu_bytes(port_.state.active_mtu), offer->mtu);
+      if (auto done = peer.own.to_rtr(port_, *offer, offer->qps.front(), path); !done) return done;
+      if (auto done = peer.own.to_rts(path); !done) return done;
+    }
+    return port_.iwarp ? connect_by_cm(places) : Expected<void>();
+  }
+
   void cut(std::deque<Segment>& into, std::byte* place, std::size_t length) const {
     for (; length > 0;) {
       const std::size_t part = std::min<std::size_t>(length, segment_);
@@ -283,6 +300,7 @@ class VerbsMesh final : public JoinedMesh {
   }
 
   // In the order of their making, so that they go in the reverse one.
+  PeerControls controls_;
   Port port_;
   std::uint32_t rank_;
   const std::atomic<bool>& stop_;
@@ -306,15 +324,9 @@ Expected<std::unique_ptr<JoinedMesh>> join_by_verbs(const CollectiveSpec& spec, 
   if (!controls) return tl::unexpected(controls.error());
   auto port = open_port({choice.device, choice.port, choice.gid_index, controls->begin()->second.local_address()});
   if (!port) return tl::unexpected(port.error());
-  auto mesh = std::make_unique<VerbsMesh>(std::move(*port), spec.rank, stop);
-  if (auto made = mesh->make(*controls, memory_bytes); !made) return tl::unexpected(made.error());
-  const auto offers = trade_offers(*controls, mesh->offers());
-  if (!offers) return tl::unexpected(offers.error());
-  if (auto connected = mesh->connect(*offers, *controls); !connected) return tl::unexpected(connected.error());
-  // Nobody sends before all are ready to receive.
-  PeerOffers ready;
-  for (const auto& [rank, control] : *controls) ready[rank] = nlohmann::ordered_json::object();
-  if (auto all = trade_offers(*controls, ready); !all) return tl::unexpected(all.error());
+  auto mesh = std::make_unique<VerbsMesh>(std::move(*controls), std::move(*port), spec.rank, stop);
+  if (auto made = mesh->make(memory_bytes); !made) return tl::unexpected(made.error());
+  if (auto joined = mesh->join(); !joined) return tl::unexpected(joined.error());
   return mesh;
 }
 

@@ -159,7 +159,9 @@ void HostAgent::run_ranks(Running& running, const CollectiveSpec& spec, const Wo
     const auto started = running.pass_gate(limits_.ready);
     if (!started) return tl::unexpected(Error{ErrorCode::kInterrupted, "stopped before the start", {}, {}, {}});
     begun = *started;
-    return run_collective(spec, **mesh, (*mesh)->memory(), on_point, running.stop);
+    auto ran = run_collective(spec, **mesh, (*mesh)->memory(), on_point, running.stop);
+    if (ran) (*mesh)->leave();
+    return ran;
   };
   const auto done = all();
   const std::scoped_lock lock(running.mutex);
