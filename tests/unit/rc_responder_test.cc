@@ -155,7 +155,7 @@ TEST_F(RcResponder, WriteOfAnotherLengthThanAnnouncedIsInvalid) {
 }
 
 TEST_F(RcResponder, ReadIsAnsweredInMtus) {
-  memory_ = pattern(1024);
+  std::ranges::copy(pattern(1024), memory_.begin());  // in place: the region is this memory
   request(Operation::kReadRequest, 100, {}, {0x1000, 7, 600});
   request(Operation::kWriteOnly, 103, pattern(8), {0x1000 + 1000, 7, 8});
   EXPECT_EQ(answers(), (Texts{"RDMA_READ_RESPONSE_FIRST 100", "RDMA_READ_RESPONSE_MIDDLE 101",
