@@ -19,7 +19,7 @@ struct RespondWords {
   std::string listen, connect, address, bind, port, json, limit = "60s", timeout = "67ms";
   std::vector<std::string> operations{"send", "write", "read"};
   std::vector<std::string> sizes{"1B", "4096B", "64KiB"};
-  std::uint32_t messages = 32, mtu = 1024, window = 64, retries = 7, largest_frame = 0;
+  std::uint32_t messages = 32, mtu = 1024, window = 64, retries = 7;
 };
 
 struct Peer {
@@ -137,7 +137,7 @@ int run_respond(const RespondWords& words, const EalArguments& eal_arguments) {
   if (!eal) return report_error(eal.error());
   dpdk::PortOptions options;
   options.device = words.port;
-  options.largest_frame = std::max(words.largest_frame, words.mtu + kHeadRoom);
+  options.largest_frame = words.mtu + kHeadRoom;
   const auto port = dpdk::Port::open(*eal, options);
   if (!port) return report_error(port.error());
   const auto io = dpdk::make_frame_io(*port);
@@ -170,8 +170,6 @@ void add_dpdk_respond(CLI::App& dpdk, std::function<int()>& run, const EalArgume
   cmd->add_option("--mtu", w->mtu, "Path MTU; both ends give the same")
       ->check(whole_number(4096))
       ->capture_default_str();
-  cmd->add_option("--largest-frame", w->largest_frame, "Bytes that a receive buffer holds; default: what the MTU needs")
-      ->check(whole_number(65535));
   cmd->add_option("--window", w->window, "Packets under way")->check(whole_number(4096, 1))->capture_default_str();
   cmd->add_option("--timeout", w->timeout, "Without an answer, until packets are sent again")->capture_default_str();
   cmd->add_option("--retries", w->retries, "Without progress, until the connection fails")

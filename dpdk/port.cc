@@ -1,6 +1,8 @@
 #include "dpdk/port.h"
 
 #include <fmt/format.h>
+#include <rte_dev.h>
+#include <rte_devargs.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -9,7 +11,10 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 #include <thread>
+
+#include "dpdk/vdev_room.h"
 
 namespace weft::dpdk {
 namespace {
@@ -27,6 +32,8 @@ PortFacts facts_of(std::uint16_t index) {
   rte_eth_dev_info info{};
   if (rte_eth_dev_info_get(index, &info) == 0) {
     facts.driver = info.driver_name == nullptr ? "" : info.driver_name;
+    const rte_devargs* given = info.device == nullptr ? nullptr : rte_dev_devargs(info.device);
+    if (given != nullptr && given->args != nullptr) facts.arguments = given->args;
     facts.largest_mtu = info.max_mtu;
     facts.longest_frame = info.max_rx_pktlen;
     facts.most_receive_queues = info.max_rx_queues;
@@ -59,8 +66,20 @@ Expected<PortFacts> find(const Eal& eal, const std::string& device) {
 // Named by EAL after its driver; a NIC has the name of its bus address.
 bool is_virtual(const PortFacts& facts) { return facts.name.starts_with("net_") || facts.name.starts_with("eth_"); }
 
+// Of the kernel interface behind a packet socket; 0: it cannot be read.
+std::uint32_t interface_mtu(const PortFacts& facts) {
+  std::uint32_t mtu = 0;
+  std::ifstream file("/sys/class/net/" + vdev_argument(facts.arguments, "iface") + "/mtu");
+  file >> mtu;
+  return file ? mtu : 0;
+}
+
 Expected<void> check_limits(const PortFacts& facts, const PortOptions& options) {
   if (const auto fits = check_frame_size(facts, options.largest_frame); !fits) return fits;
+  if (const auto fits =
+          check_vdev_room(facts.name, facts.driver, facts.arguments, options.largest_frame, interface_mtu(facts));
+      !fits)
+    return fits;
   if (options.receive_queues > facts.most_receive_queues || options.transmit_queues > facts.most_transmit_queues)
     return environment_error(fmt::format("port {} ({}) has {} receive and {} transmit queues", facts.name, facts.driver,
                                          facts.most_receive_queues, facts.most_transmit_queues),
@@ -90,9 +109,10 @@ Expected<rte_mempool*> make_pool(const std::string& name, std::uint32_t count, s
 // Drivers may hold its buffers until the process ends: it is never freed, but taken again when the port is opened
 // again.
 Expected<rte_mempool*> receive_pool(const PortFacts& facts, const PortOptions& options) {
-  const std::string name = fmt::format("weft_rx_{}_{}_{}", facts.index, options.receive_buffers, options.largest_frame);
+  const std::uint32_t room = std::max(options.largest_frame, vdev_room(facts.driver, facts.arguments).mbuf);
+  const std::string name = fmt::format("weft_rx_{}_{}_{}", facts.index, options.receive_buffers, room);
   if (rte_mempool* made = rte_mempool_lookup(name.c_str()); made != nullptr) return made;
-  return make_pool(name, options.receive_buffers, options.largest_frame);
+  return make_pool(name, options.receive_buffers, room);
 }
 
 rte_eth_conf configuration(const PortFacts& facts, const PortOptions& options) {

@@ -33,6 +33,7 @@ struct PortFacts {
   Rate link_rate{};  // 0: the driver does not know
   std::uint32_t largest_mtu = 0;
   std::uint32_t longest_frame = 0;  // with Ethernet header and FCS; what virtual drivers say of it is not true of all
+  std::string arguments;            // of a virtual port: what followed its name in --vdev
   std::uint16_t most_receive_queues = 0, most_transmit_queues = 0;
 };
 
@@ -54,8 +55,8 @@ struct PortCounters {
 
 class Port {
  public:
-  // Errors: no port, no such port, a frame above what its MTU can be, too few queues, link down, no memory, each with
-  // what to do.
+  // Errors: no port, no such port, a frame above what its MTU can be or its buffers hold, too few queues, link down, no
+  // memory, each with what to do.
   [[nodiscard]] static Expected<Port> open(const Eal& eal, const PortOptions& options);
   Port(Port&&) noexcept;
   Port& operator=(Port&&) = delete;

@@ -40,6 +40,7 @@ if(Python3_FOUND)
              memif_between_two_processes_counts_exactly signal_keeps_the_result lost_packets_fail_the_verdict any_user_may
              captures_are_read_by_tshark telemetry_answers_meanwhile terminal_shows_a_row_a_second ports_and_opcodes_are_listed stream_file
              collective_of_a_fabric_file cabled_pair_in_one_process
+             buffers_too_small_for_the_frame respond_over_memif_at_the_largest_mtu
              round_trips_between_two_processes_count_exactly nobody_reflects)
   endif()
   if(TARGET weft_verbs_hosts)

@@ -14,6 +14,7 @@ if(TARGET weft_dpdk)
       unit/dpdk_round_trip_test.cc
       unit/dpdk_transmit_test.cc
       unit/dpdk_turn_test.cc
+      unit/dpdk_vdev_room_test.cc
     LIBS weft::dpdk PkgConfig::WEFT_DPDK)
   target_compile_options(weft_test_dpdk PRIVATE -msse4.2)
   weft_test(dpdk_long SOURCES validation/dpdk_long_runs_test.cc LIBS weft::dpdk LABEL heavy)

@@ -136,6 +136,32 @@ class Dpdk(unittest.TestCase):
         self.assertEqual(looped.returncode, 0, looped.stderr)
         self.assertRegex(looped.stdout, r"returned .* 1000 packets; not returned 0, .*\nroundtrip us: min .* p99.99 ")
 
+    def test_buffers_too_small_for_the_frame(self):
+        with tempfile.TemporaryDirectory() as folder:
+            memif = f"net_memif0,role=server,socket={folder}/memif,socket-abstract=no"
+            self.refuses(("respond", "--listen", ":0", "--address", "192.0.2.1", "--mtu", "4096", "--", "--vdev", memif),
+                         "buffers for frames of 2048 bytes, and one may have 4202; bsize=8192 in the --vdev of both sides",
+                         ENVIRONMENT)
+
+    def test_respond_over_memif_at_the_largest_mtu(self):
+        with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+            probe.close()
+            device = f"net_memif0,socket={folder}/memif,socket-abstract=no,bsize=8192,role="
+            common = ("--mtu", "4096", "--limit", "20s", "--json", "-")
+            far = start("respond", "--listen", f"127.0.0.1:{port}", "--address", "192.0.2.1", *common, "--", "--vdev",
+                        device + "server")
+            time.sleep(1.5)
+            near = run("dpdk", "respond", "--connect", f"127.0.0.1:{port}", "--address", "192.0.2.2", "--sizes",
+                       "1B,4097B,256KiB", "--messages", "64", *common, "--", "--vdev", device + "client")
+            out, errors = far.communicate(timeout=60)
+        self.assertEqual((near.returncode, far.returncode), (0, 0), near.stderr + errors)
+        for text in (near.stdout, out):
+            points = json.loads(text)["traffic"]
+            self.assertEqual(len(points), 18)  # 3 operations, 3 sizes, both ways
+            self.assertEqual([(p["messages"], p["failures"], p["counters"]["wrong_bytes"]) for p in points], [(64, [], 0)] * 18)
+
     def test_signal_keeps_the_result(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number):

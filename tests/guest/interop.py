@@ -67,7 +67,7 @@ class Interop(GuestTest):
         points = self.judge(measurement, 50, 16)
         self.assertEqual({(p["operation"], p["from"]) for p in points},
                          {(o, f) for o in operations.split(",") for f in ("here", "peer")})
-        measurement = self.exchange("--sizes 262144B --messages 4 --mtu 4096 --largest-frame 8192 --timeout 300ms", frame=8192)
+        measurement = self.exchange("--sizes 262144B --messages 4 --mtu 4096 --timeout 300ms", frame=8192)
         self.judge(measurement, 6, 4)
 
     def test_loss_both_ways_is_recovered_from(self):

@@ -110,3 +110,46 @@ class Routed(NamespaceTest):
         self.assertEqual((there["icrc_bad"], back["counters"]["icrc_bad"]), (0, 0))
         self.assertGreaterEqual(back["latency"]["min_ps"], 5e9)
         self.assertLess(back["latency"]["p50_ps"], 50e9)
+
+
+class Jumbo(NamespaceTest):
+    """Payloads of 4 KiB over packet sockets: the largest MTU of RDMA."""
+    PORT = "net_af_packet0,iface=eth0,framesz=8192,blocksz=65536"
+
+    def test_four_kilobytes_of_payload(self):
+        self.namespace("src", "dst")
+        self.veth("src", "eth0", "dst", "eth0", mtu=9000)
+        receiver = self.start("dst", WEFT, "dpdk", "receive", "--duration", "5s", "--largest-frame", 4300, "--quiet", "--json",
+                              "-", "--", "--vdev", self.PORT)
+        time.sleep(1.5)
+        words = ("dpdk", "send", "--count", PACKETS, "--size", "64K", "--mtu", 4096, "--rate", "2kpps", "--destination-mac",
+                 self.mac("dst", "eth0"), "--quiet", "--")
+        sent = self.within("src", WEFT, *words, "--vdev", self.PORT, check=False)
+        self.assertEqual(sent.returncode, 0, sent.stderr)
+        out, err = receiver.communicate(timeout=30)
+        self.assertEqual(receiver.returncode, 0, err)
+        got = json.loads(out)["traffic"][-1]["counters"]
+        self.assertEqual((got["packets"], got["lost"], got["icrc_bad"], got["icrc_checked"]), (PACKETS, 0, 0, PACKETS))
+        small = self.within("src", WEFT, *words, "--vdev", PORT, check=False)
+        self.assertEqual(small.returncode, 3)
+        self.assertIn("framesz=8192,blocksz=65536 in its --vdev", small.stderr)
+        self.ip("src", "link", "set", "dev", "eth0", "mtu", 1500)
+        short = self.within("src", WEFT, *words, "--vdev", self.PORT, check=False)
+        self.assertEqual(short.returncode, 3)
+        self.assertIn("the MTU of eth0 is 1500", short.stderr)
+        self.assertIn("ip link set dev eth0 mtu 9000", short.stderr)
+
+    def test_respond_at_the_largest_mtu(self):
+        self.namespace("src", "dst")
+        self.veth("src", "eth0", "dst", "eth0", mtu=9000)
+        self.veth("src", "control", "dst", "control", "10.9.0.1/24", "10.9.0.2/24")
+        far = self.start("dst", WEFT, "dpdk", "respond", "--listen", ":18600", "--address", "10.0.0.2", "--mtu", 4096, "--json",
+                         "-", "--", "--vdev", self.PORT)
+        time.sleep(1.5)
+        near = self.within("src", WEFT, "dpdk", "respond", "--connect", "10.9.0.2:18600", "--address", "10.0.0.1", "--mtu", 4096,
+                           "--sizes", "1B,4096B,64KiB", "--json", "-", "--", "--vdev", self.PORT, check=False)
+        self.assertEqual(near.returncode, 0, near.stderr)
+        out, err = far.communicate(timeout=60)
+        self.assertEqual(far.returncode, 0, err)
+        points = json.loads(near.stdout)["traffic"] + json.loads(out)["traffic"]
+        self.assertEqual([(p["messages"], p["failures"]) for p in points], [(32, [])] * 36)
