@@ -70,18 +70,23 @@ Expected<RcSide> make_side(const RespondWords& words) {
   return side;
 }
 
-Expected<verbs::Control> meet(const RespondWords& words, const RcSide& side, const std::atomic<bool>& stop) {
+// Before the port is opened: the peer of a memif comes as soon as both ports are there.
+Expected<std::optional<verbs::Listener>> listen(const Peer& peer, const RcSide& side) {
+  if (side.caller) return std::nullopt;
+  auto listener = verbs::Listener::listening(peer.host, peer.port);
+  if (!listener) return tl::unexpected(listener.error());
+  return std::optional(std::move(*listener));
+}
+
+Expected<verbs::Control> meet(const RespondWords& words, const Peer& peer, std::optional<verbs::Listener>& listener,
+                              const RcSide& side, const std::atomic<bool>& stop) {
   const verbs::Milliseconds limit(side.step_limit.picoseconds / 1'000'000'000);
-  const auto peer = parse_peer(side.caller ? "--connect" : "--listen", side.caller ? words.connect : words.listen);
-  if (!peer) return tl::unexpected(peer.error());
   if (side.caller) {
-    auto control = verbs::Control::connected(peer->host, peer->port, words.bind, limit, &stop);
+    auto control = verbs::Control::connected(peer.host, peer.port, words.bind, limit, &stop);
     if (!control && !control.error().way_out.empty())
       control.error().way_out = "start `weft dpdk respond --listen` there first; check the address and firewalls";
     return control;
   }
-  auto listener = verbs::Listener::listening(peer->host, peer->port);
-  if (!listener) return tl::unexpected(listener.error());
   return listener->accepted(limit, limit, &stop);
 }
 
@@ -97,8 +102,11 @@ std::string table(const RcOutcome& outcome) {
         count("sequence_naks_received") + count("sequence_naks_sent"), count("timeouts"), count("wrong_bytes"),
         p.failures.empty() ? "good" : p.failures.front());
   }
-  return out + fmt::format("frames of this QP {}, with a wrong ICRC {}, of others {}\n", outcome.endpoint.frames,
-                           outcome.endpoint.bad_icrc, outcome.endpoint.others);
+  const dpdk::rc::EndpointCounts& c = outcome.endpoint;
+  return out + fmt::format(
+                   "frames of this QP {}; dropped: {} of a wrong ICRC, {} of another address, {} of another "
+                   "P_Key; of others {}\n",
+                   c.frames, c.bad_icrc, c.wrong_source, c.wrong_partition, c.others);
 }
 
 Measurement to_measurement(const RcOutcome& outcome, const RcSide& side) {
@@ -111,6 +119,8 @@ Measurement to_measurement(const RcOutcome& outcome, const RcSide& side) {
   m.counters["frames"] = static_cast<double>(outcome.endpoint.frames);
   m.counters["bad_icrc"] = static_cast<double>(outcome.endpoint.bad_icrc);
   m.counters["frames_of_others"] = static_cast<double>(outcome.endpoint.others);
+  m.counters["wrong_source"] = static_cast<double>(outcome.endpoint.wrong_source);
+  m.counters["wrong_partition"] = static_cast<double>(outcome.endpoint.wrong_partition);
   m.counters["ce_marked"] = static_cast<double>(outcome.endpoint.ce_marked);
   if (outcome.ended) m.notes.push_back(outcome.ended->text());
   return m;
@@ -131,10 +141,14 @@ int run_respond(const RespondWords& words, const EalArguments& eal_arguments) {
   if (const auto writable = check_writable(words.json); !writable) return report_error(writable.error());
   auto side = make_side(words);
   if (!side) return report_error(side.error());
+  const auto peer = parse_peer(side->caller ? "--connect" : "--listen", side->caller ? words.connect : words.listen);
+  if (!peer) return report_error(peer.error());
   const std::atomic<bool>& stop = interrupted();
   side->stop = &stop;
   const auto eal = dpdk::Eal::start(eal_arguments);
   if (!eal) return report_error(eal.error());
+  auto listener = listen(*peer, *side);
+  if (!listener) return report_error(listener.error());
   dpdk::PortOptions options;
   options.device = words.port;
   options.largest_frame = words.mtu + kHeadRoom;
@@ -143,7 +157,7 @@ int run_respond(const RespondWords& words, const EalArguments& eal_arguments) {
   const auto io = dpdk::make_frame_io(*port);
   if (!io) return report_error(io.error());
   side->mac = port->facts().mac;
-  auto control = meet(words, *side, stop);
+  auto control = meet(words, *peer, *listener, *side, stop);
   if (!control) return report_error(control.error());
   const auto outcome = run_exercise(*control, **io, *side);
   if (!outcome) return report_error(outcome.error());

@@ -21,6 +21,9 @@ namespace weft::dpdk {
 // The last line of EAL's log that tells of a failure, without its prefix; empty where there is none.
 [[nodiscard]] std::string reason_in(const std::string& log);
 
+// Whether ports of this driver are neither stopped nor closed: that is left to the process's end.
+[[nodiscard]] bool ends_with_process(const char* driver);
+
 // EAL arguments as they follow `--` on the command line, with_defaults().
 // Errors: kEnvironment with EAL's reason (huge pages, permissions, unknown option) and the way out.
 class Eal {

@@ -259,12 +259,13 @@ Port::Port(Port&& other) noexcept
 
 // Not closed: a closed virtual port is gone, and EAL's end closes what is left.
 Port::~Port() {
-  if (!started_) return;
+  if (!started_ || ends_with_process(facts_.driver.c_str())) return;
   drain();
   rte_eth_dev_stop(facts_.index);
 }
 
 void Port::drain() const {
+  if (ends_with_process(facts_.driver.c_str())) return;  // it copies: no buffer of a sender's lies in it
   std::array<rte_mbuf*, 32> frames{};
   for (std::uint16_t queue = 0; queue < receive_queues_; ++queue)
     for (int bursts = 0; bursts < 4096; ++bursts) {

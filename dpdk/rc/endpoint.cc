@@ -10,6 +10,12 @@ bool is_marked(const wire::FrameHeaders& headers) {
   return std::visit([](const auto& ip) { return ip.ecn == wire::Ecn::kCe; }, headers.ip);
 }
 
+// Section 10.9.3: the same 15 bits, and one of both a full member.
+bool same_partition(std::uint16_t a, std::uint16_t b) {
+  constexpr unsigned kFullMember = 0x8000;
+  return ((a ^ b) & ~kFullMember & 0xFFFFU) == 0 && ((a | b) & kFullMember) != 0;
+}
+
 }  // namespace
 
 Endpoint::Endpoint(FrameIo& io, const Settings& settings)
@@ -33,6 +39,22 @@ bool Endpoint::poll(Duration now) {
   return busy;
 }
 
+bool Endpoint::is_peers(const wire::FrameHeaders& headers) {
+  const bool same_kind = headers.ip.index() == settings_.path.ip.index();
+  const auto* v4 = std::get_if<wire::Ipv4Header>(&headers.ip);
+  const bool source =
+      same_kind && (v4 != nullptr ? v4->source == std::get<wire::Ipv4Header>(settings_.path.ip).destination
+                                  : std::get<wire::Ipv6Header>(headers.ip).source ==
+                                        std::get<wire::Ipv6Header>(settings_.path.ip).destination);
+  if (!source) {
+    ++counts_.wrong_source;
+    return false;
+  }
+  if (same_partition(headers.bth.p_key, settings_.path.bth.p_key)) return true;
+  ++counts_.wrong_partition;
+  return false;
+}
+
 void Endpoint::take(std::span<const std::uint8_t> frame, Duration now) {
   const auto parsed = wire::parse_frame(frame);
   if (!parsed || parsed->headers.bth.dest_qp != settings_.local_qp) {
@@ -43,6 +65,7 @@ void Endpoint::take(std::span<const std::uint8_t> frame, Duration now) {
     ++counts_.bad_icrc;
     return;
   }
+  if (!is_peers(parsed->headers)) return;
   ++counts_.frames;
   if (parsed->headers.bth.opcode == wire::kOpcodeCnp) {
     ++counts_.cnps_received;

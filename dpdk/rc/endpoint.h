@@ -14,6 +14,9 @@ struct EndpointCounts {
   std::uint64_t frames = 0;    // for this QP, with a right ICRC
   std::uint64_t bad_icrc = 0;  // thrown away
   std::uint64_t others = 0;    // not RoCEv2, or for another QP
+  // For this QP with a right ICRC, and dropped without an answer: from another address than the peer's, or in
+  // another partition. IBTA volume 1, section 9.6.1.
+  std::uint64_t wrong_source = 0, wrong_partition = 0;
   std::uint64_t ce_marked = 0, cnps_sent = 0, cnps_received = 0;
 };
 
@@ -29,6 +32,7 @@ class Endpoint {
   bool poll(Duration now);
 
  private:
+  [[nodiscard]] bool is_peers(const wire::FrameHeaders& headers);
   void take(std::span<const std::uint8_t> frame, Duration now);
   void answer_mark(const wire::ParsedFrame& frame, Duration now);
 

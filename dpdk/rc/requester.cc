@@ -233,6 +233,10 @@ void Requester::take_ack(const wire::Aeth& aeth, Psn psn, Duration now) {
       const auto code = static_cast<wire::NakCode>(aeth.value);
       if (code != wire::NakCode::kPsnSequenceError) return fail(psn, status_of(code));
       ++counts_.sequence_naks;
+      if (psn < unacknowledged_) return;  // late: an ACK behind it has come
+      // Section 9.7.5: it uses up the same retries as a timeout; progress, which it may say too, gives them back.
+      if (retries_left_ == 0) return fail(unacknowledged_, Status::kRetriesExceeded);
+      --retries_left_;
       go_back(whole ? std::max(psn, unacknowledged_) : unacknowledged_);
       return;
     }

@@ -27,7 +27,7 @@ struct Work {
 
 enum class Status : std::uint8_t {
   kSuccess,
-  kRetriesExceeded,     // the peer does not answer
+  kRetriesExceeded,     // the peer does not answer, or always that it misses the same packet
   kRnrRetriesExceeded,  // it answers, but posts no receives
   kRemoteInvalid,       // NAK: invalid request
   kRemoteAccess,        // NAK: remote access error

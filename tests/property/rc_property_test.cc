@@ -143,6 +143,65 @@ TEST(RcEndpoint, CeIsAnsweredByACnpAtMostEvery50Us) {
   EXPECT_EQ(here.counts().cnps_received, 5U);
 }
 
+// The frames of one end, changed on their way with their ICRC made right: as another host would send them.
+void forge(std::span<std::uint8_t> frame, const std::function<void(wire::FrameHeaders&)>& change) {
+  const auto parsed = wire::parse_frame(frame);
+  wire::FrameHeaders headers = parsed->headers;
+  change(headers);
+  const Frame made = wire::build_frame(headers, parsed->payload).value();
+  std::ranges::copy(made, frame.begin());
+}
+
+TEST(RcEndpoint, FramesOfAnotherAddressOrPartitionAreDroppedAndCounted) {
+  Cable cable(4096);
+  cable.on_way_right([](std::uint64_t index, std::span<std::uint8_t> frame) {
+    if (index == 0) forge(frame, [](auto& h) { std::get<wire::Ipv4Header>(h.ip).source ^= 4; });
+    if (index == 1) forge(frame, [](auto& h) { h.bth.p_key = 0x8001; });
+    if (index == 2)
+      forge(frame, [](auto& h) { h.bth.p_key = 0x7FFF; });  // a limited member: may, for we are a full one
+    return Passage{};
+  });
+  Endpoint here(cable.left(), settings_here()), there(cable.right(), settings_there());
+  Frame memory(256), data = pattern(8);
+  there.responder().add_region({7, 0x1000, memory});
+  here.requester().post({1, Op::kWrite, data, 0x1000, 7, 0, 0, 0});
+  ASSERT_TRUE(run(here, there, cable, [&] { return here.requester().idle(); }));
+  EXPECT_EQ(there.counts().wrong_source, 1U);
+  EXPECT_EQ(there.counts().wrong_partition, 1U);
+  EXPECT_EQ(there.counts().frames, 1U);
+  EXPECT_EQ(here.requester().counts().timeouts, 2U);  // no answer to either
+  EXPECT_EQ(there.responder().counts().acks, 1U);
+  EXPECT_TRUE(std::equal(data.begin(), data.end(), memory.begin()));
+}
+
+TEST(RcEndpoint, AnswersOfAnotherAddressAcknowledgeNothing) {
+  Cable cable(4096);
+  cable.on_way_left([](std::uint64_t index, std::span<std::uint8_t> frame) {
+    if (index == 0) forge(frame, [](auto& h) { std::get<wire::Ipv4Header>(h.ip).source ^= 4; });
+    return Passage{};
+  });
+  Endpoint here(cable.left(), settings_here()), there(cable.right(), settings_there());
+  Frame memory(256), data = pattern(8);
+  there.responder().add_region({7, 0x1000, memory});
+  here.requester().post({1, Op::kWrite, data, 0x1000, 7, 0, 0, 0});
+  ASSERT_TRUE(run(here, there, cable, [&] { return here.requester().idle(); }));
+  EXPECT_EQ(here.counts().wrong_source, 1U);
+  EXPECT_EQ(here.requester().counts().timeouts, 1U);
+}
+
+TEST(RcEndpoint, TwoLimitedMembersOfAPartitionDoNotMeet) {
+  Cable cable(4096);
+  Settings mine = settings_here(), yours = settings_there();
+  mine.path.bth.p_key = yours.path.bth.p_key = 0x0001;
+  mine.retries = 0;
+  Endpoint here(cable.left(), mine), there(cable.right(), yours);
+  Frame data = pattern(8);
+  here.requester().post({1, Op::kWrite, data, 0x1000, 7, 0, 0, 0});
+  ASSERT_TRUE(run(here, there, cable, [&] { return here.requester().idle(); }));
+  EXPECT_EQ(there.counts().wrong_partition, 1U);
+  EXPECT_TRUE(here.requester().failed());
+}
+
 TEST(RcEndpoint, WrongIcrcIsThrownAwayAndSentAgain) {
   Cable cable(4096);
   cable.on_way_right([](std::uint64_t index, std::span<std::uint8_t> frame) {

@@ -125,6 +125,31 @@ TEST_F(RcRequester, TimeoutSendsAgainAndGivesUpAfterTheRetries) {
   EXPECT_EQ(completed(), (Texts{"3 flushed"}));
 }
 
+TEST_F(RcRequester, SequenceNaksOfTheSamePacketUseUpTheRetries) {
+  make([](Settings& s) { s.retries = 2; });
+  post(Op::kWrite, 512, 1);
+  post(Op::kWrite, 10, 2);
+  sent();
+  nak(101, wire::NakCode::kPsnSequenceError);  // says that 100 has come: progress
+  EXPECT_EQ(sent().size(), 2U);
+  nak(101, wire::NakCode::kPsnSequenceError);
+  EXPECT_EQ(sent().size(), 2U);
+  EXPECT_FALSE(requester_->failed());
+  nak(101, wire::NakCode::kPsnSequenceError);
+  EXPECT_EQ(sent().size(), 0U);
+  EXPECT_EQ(completed(), (Texts{"1 retries excee", "2 flushed"}));
+}
+
+TEST_F(RcRequester, LateSequenceNakIsIgnored) {
+  make([](Settings& s) { s.retries = 0; });
+  post(Op::kWrite, 1024);
+  sent();
+  ack(102);
+  nak(101, wire::NakCode::kPsnSequenceError);
+  EXPECT_EQ(sent().size(), 0U);
+  EXPECT_FALSE(requester_->failed());
+}
+
 TEST_F(RcRequester, ProgressGivesTheRetriesBack) {
   make([](Settings& s) { s.retries = 1; });
   post(Op::kSend, 10, 1);
