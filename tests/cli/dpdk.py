@@ -139,7 +139,7 @@ class Dpdk(unittest.TestCase):
     def test_buffers_too_small_for_the_frame(self):
         with tempfile.TemporaryDirectory() as folder:
             memif = f"net_memif0,role=server,socket={folder}/memif,socket-abstract=no"
-            self.refuses(("respond", "--listen", ":0", "--address", "192.0.2.1", "--mtu", "4096", "--", "--vdev", memif),
+            self.refuses(("respond", "--connect", "127.0.0.1:1", "--address", "192.0.2.1", "--mtu", "4096", "--", "--vdev", memif),
                          "buffers for frames of 2048 bytes, and one may have 4202; bsize=8192 in the --vdev of both sides",
                          ENVIRONMENT)
 
