@@ -52,14 +52,19 @@ int call(const PairCommand& options) {
   std::string csv = traffic_header({options.latency, table.unit, true});
   std::vector<std::string> misses;
   bool headed = false;
-  const auto on_point = [&](const TrafficPoint& point, const verbs::PairPlan&) {
+  const auto show = [&](const TrafficPoint& point) {
     if (shown && !headed) std::fputs(traffic_header(table).c_str(), stdout);
     headed = true;
     if (shown) std::fputs(traffic_row(table, point).c_str(), stdout);
     std::fflush(stdout);
+  };
+  const auto on_point = [&](const TrafficPoint& point, const verbs::PairPlan&) {
+    show(point);
     csv += traffic_row({options.latency, table.unit, true}, point);
   };
-  verbs::PairResult result = verbs::call_peer(*plan, options.choice, options.peer, on_point, interrupted());
+  verbs::LocalChoice choice = options.choice;
+  choice.on_second = show;
+  verbs::PairResult result = verbs::call_peer(*plan, choice, options.peer, on_point, interrupted());
   for (TrafficPoint& point : result.points) {
     for (const std::string& miss : missed(options, point)) point.failures.push_back(miss);
     misses.insert(misses.end(), point.failures.begin(), point.failures.end());

@@ -29,7 +29,7 @@ void add_plan_options(CLI::App& command, PairCommand& o) {
   number("--iterations", o.plan.iterations,
          "messages of each QP at each size; 0: --duration, or 5000 (1000 of latency, reads, atomics)");
   list.push_back(command.add_option("--duration", o.duration, "of each size, such as 10s"));
-  flag("--until-interrupted", o.until_interrupted, "run until Ctrl-C");
+  flag("--until-interrupted", o.until_interrupted, "run until Ctrl-C; a row each second, and one of all at the end");
   number("--warm-up", o.plan.warm_up, "messages of each QP before the clock runs");
   number("--qps", o.plan.qps, "QPs");
   number("--depth", o.plan.depth, "sends under way on each QP");

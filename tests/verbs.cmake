@@ -1,6 +1,7 @@
 if(TARGET weft_verbs)
   weft_test(verbs SOURCES unit/verbs_control_test.cc unit/verbs_devices_test.cc unit/verbs_optics_test.cc unit/verbs_plan_test.cc
             fuzz/exchange_replay_test.cc LIBS weft::verbs PkgConfig::WEFT_GENL)
+  weft_test(verbs_fake SOURCES unit/verbs_xrc_test.cc support/fake_verbs.cc LIBS weft::verbs TIMEOUT 120)
   weft_test(verbs_hosts SOURCES unit/verbs_blame_test.cc unit/verbs_clock_test.cc unit/verbs_launch_test.cc unit/verbs_rounds_test.cc
             LIBS weft::verbs)
   if(TARGET weft_verbs_hosts)

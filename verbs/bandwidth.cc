@@ -2,6 +2,7 @@
 #include <array>
 #include <string>
 
+#include "verbs/live.h"
 #include "verbs/receiver.h"
 #include "verbs/sender.h"
 #include "verbs/watch.h"
@@ -24,6 +25,7 @@ class BandwidthRun {
         receiver_(receiver),
         watch_(session),
         sleeper_(session),
+        live_(session, spec),
         moderation_(plan_.verify && fetches(plan_.op) ? 1 : moderation(plan_, spec.size)),
         sender_(c_, plan_, spec.size, moderation_, plan_.post_list),
         depth_(plan_.verify ? std::min<std::uint64_t>(plan_.depth, receiver.window()) : plan_.depth),
@@ -151,7 +153,9 @@ class BandwidthRun {
     std::uint64_t stamp = 0;
     const std::uint64_t messages = sender_.take(completion, stamp);
     completed_ += messages;
-    latency_.record(session_.clock.nanoseconds(now - stamp));
+    const std::uint64_t taken = session_.clock.nanoseconds(now - stamp);
+    latency_.record(taken);
+    live_.record(taken, messages);
     window_messages_ += messages;
     // Completions come in bursts of up to a queue: a window of few would take a burst for speed.
     if (now - window_start_ >= peak_window_ && window_messages_ >= 4 * depth_ * plan_.qps) {
@@ -178,6 +182,7 @@ class BandwidthRun {
 
   Expected<void> upkeep(std::uint64_t now) {
     if (auto looked = watch_.look(now, active_); !looked) return looked;
+    live_.look(now);
     if (session_.stop && !stopping_) interrupted_ = stopping_ = true;
     if (spec_.iterations == 0 && spec_.duration_ms > 0 && now >= deadline_) stopping_ = true;
     if (watch_.asked)
@@ -243,8 +248,7 @@ class BandwidthRun {
   // Each side's figures to the other.
   Expected<void> close(RunOutcome& outcome) {
     fill_report(outcome);
-    if (auto said = watch_.say(ControlKind::kReport, to_json(outcome.mine)); !said) return said;
-    auto report = watch_.await_report();
+    auto report = watch_.trade_reports(outcome.mine);
     if (!report) return tl::unexpected(report.error());
     outcome.peer = *report;
     return {};
@@ -270,6 +274,7 @@ class BandwidthRun {
   Receiver& receiver_;
   Watch watch_;
   Sleeper sleeper_;
+  LiveRows live_;
   std::uint32_t moderation_;
   Sender sender_;
   std::uint64_t depth_;

@@ -1,5 +1,6 @@
 #include "verbs/connection.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,8 +23,29 @@ std::size_t memory_of(const PairPlan& plan) {
   return most;
 }
 
+// XRC: every request names an SRQ, whose PD is that of the memory it may reach, so there is one even if none receives.
+Expected<void> make_xrc_srq(Connection& c, const PairPlan& plan) {
+  ibv_xrcd_init_attr domain{};
+  domain.comp_mask = IBV_XRCD_INIT_ATTR_FD | IBV_XRCD_INIT_ATTR_OFLAGS;
+  domain.fd = -1;  // of this process alone
+  domain.oflags = O_CREAT;
+  c.xrcd.reset(ibv_open_xrcd(c.context, &domain));
+  if (c.xrcd == nullptr) return refused("cannot open an XRC domain", c.port.device, errno);
+  ibv_srq_init_attr_ex wanted{};
+  wanted.attr.max_wr = plan.receives;
+  wanted.attr.max_sge = 1;
+  wanted.comp_mask = IBV_SRQ_INIT_ATTR_TYPE | IBV_SRQ_INIT_ATTR_PD | IBV_SRQ_INIT_ATTR_XRCD | IBV_SRQ_INIT_ATTR_CQ;
+  wanted.srq_type = IBV_SRQT_XRC;
+  wanted.pd = c.pd.get();
+  wanted.xrcd = c.xrcd.get();
+  wanted.cq = c.cq.get();
+  c.srq.reset(ibv_create_srq_ex(c.context, &wanted));
+  if (c.srq == nullptr) return refused("cannot create an XRC SRQ", fmt::format("{} receives", plan.receives), errno);
+  return {};
+}
+
 // Domain, CQ, SRQ and memory: what all QPs share.
-Expected<void> make_shared(Connection& c, const PairPlan& plan) {
+Expected<void> make_shared(Connection& c, const PairPlan& plan, Side side) {
   if (plan.events) {
     c.channel.reset(ibv_create_comp_channel(c.context));
     if (c.channel == nullptr) return refused("cannot create a completion channel", c.port.device, errno);
@@ -35,7 +57,10 @@ Expected<void> make_shared(Connection& c, const PairPlan& plan) {
   c.cq.reset(ibv_create_cq(c.context, static_cast<int>(std::min<std::uint64_t>(entries, static_cast<unsigned>(most))),
                            nullptr, c.channel.get(), 0));
   if (c.cq == nullptr) return refused("cannot create a CQ", fmt::format("{} entries", entries), errno);
-  if (plan.srq) {
+  if (plan.transport == Transport::kXrc) {
+    if (side == Side::kListener)
+      if (auto made = make_xrc_srq(c, plan); !made) return made;
+  } else if (plan.srq) {
     ibv_srq_init_attr wanted{};
     wanted.attr.max_wr = plan.receives;
     wanted.attr.max_sge = 1;
@@ -51,6 +76,8 @@ Expected<void> make_shared(Connection& c, const PairPlan& plan) {
 QpShape shape_of(const Connection& c, const PairPlan& plan) {
   QpShape shape;
   shape.transport = plan.transport;
+  shape.xrcd = c.xrcd.get();
+  shape.xrc_receiver = c.xrcd != nullptr;
   shape.cq = c.cq.get();
   shape.srq = c.srq.get();
   shape.sends = plan.depth;
@@ -73,6 +100,10 @@ void try_inline(Connection& c, const PairPlan& plan) {
 }
 
 Expected<void> make_qps(Connection& c, const PairPlan& plan) {
+  std::uint32_t srq = 0;
+  if (c.xrcd != nullptr)
+    if (const int failed = ibv_get_srq_num(c.srq.get(), &srq); failed != 0)
+      return refused("the XRC SRQ has no number", c.port.device, failed);
   for (std::uint32_t i = 0; i < plan.qps; ++i) {
     auto qp = QueuePair::created(c.pd.get(), shape_of(c, plan));
     if (qp)
@@ -83,6 +114,7 @@ Expected<void> make_qps(Connection& c, const PairPlan& plan) {
       return tl::unexpected(qp.error());
     }
     c.mine.qps.push_back(qp->address());
+    c.mine.qps.back().srq = srq;
     c.qps.push_back(qp->get());
     c.own_qps.push_back(std::move(*qp));
   }
@@ -163,6 +195,11 @@ ibv_qp_init_attr cm_shape(const Connection& c, const PairPlan& plan) {
   return wanted;
 }
 
+void agree_on_reads(Connection& c, const PairPlan& plan) {
+  c.reads = std::min(c.mine.reads, c.peer.reads);
+  if (plan.reads > 0) c.reads = std::min(c.reads, plan.reads);
+}
+
 Expected<void> connect_by_cm(Connection& c, const PairPlan& plan, Control& control, Side side) {
   c.mine = offer_of(c, plan);
   if (side == Side::kListener) {
@@ -171,7 +208,7 @@ Expected<void> connect_by_cm(Connection& c, const PairPlan& plan, Control& contr
     c.mine.cm_port = *port;
   }
   if (auto done = exchange_offers(c, control); !done) return done;
-  c.reads = std::min(c.mine.reads, c.peer.reads);
+  agree_on_reads(c, plan);
   if (auto done = check_peer(c, plan); !done) return done;
   if (auto done = cm_connect(c, plan, cm_shape(c, plan), control, side); !done) return done;
   for (const ibv_qp* qp : c.qps) c.mine.qps.push_back({qp->qp_num, 0, RDMA_UDP_QKEY, 0});
@@ -185,8 +222,7 @@ Expected<void> connect_by_tcp(Connection& c, const PairPlan& plan, Control& cont
   c.mine.qps = std::move(qps);
   if (auto done = exchange_offers(c, control); !done) return done;
   if (auto done = check_peer(c, plan); !done) return done;
-  c.reads = std::min(c.mine.reads, c.peer.reads);
-  if (plan.reads > 0) c.reads = std::min(c.reads, plan.reads);
+  agree_on_reads(c, plan);
   return bring_up(c, plan);
 }
 
@@ -204,8 +240,7 @@ Expected<void> fit_plan(PairPlan& plan, const Port& port, std::vector<std::strin
                        "raise its netdev's MTU (by 200 B more, for headers), or ask for a smaller --mtu");
   if (plan.transport == Transport::kXrc && (port.limits.device_cap_flags & IBV_DEVICE_XRC) == 0)
     return environment_error("the device has no XRC", port.device, "use --transport RC");
-  if (plan.transport == Transport::kXrc)  // no device was at hand to try it on: refused rather than measured wrongly
-    return environment_error("weft has no XRC traffic yet", port.device, "use --transport RC");
+  if (plan.transport == Transport::kXrc && takes_receives(plan.op)) plan.srq = true;  // it has no other receives
   if (is_atomic(plan.op) && port.limits.atomic_cap == IBV_ATOMIC_NONE)
     return environment_error("the device has no atomics", port.device, "use --op write, read or send");
   if (port.iwarp && (!plan.rdma_cm || plan.transport != Transport::kRc))
@@ -252,8 +287,8 @@ Expected<std::unique_ptr<Connection>> connect_pair(const PairPlan& plan, Port po
     if (!context) return tl::unexpected(context.error());
     c->context = *context;
   }
-  if (auto done = make_shared(*c, plan); !done) return tl::unexpected(done.error());
-  if (plan.transport != Transport::kXrc) try_inline(*c, plan);
+  if (auto done = make_shared(*c, plan, side); !done) return tl::unexpected(done.error());
+  if (c->xrcd == nullptr) try_inline(*c, plan);
   auto connected = plan.rdma_cm ? connect_by_cm(*c, plan, control, side) : connect_by_tcp(*c, plan, control);
   if (!connected) return tl::unexpected(connected.error());
   if (plan.transport == Transport::kUd)

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "verbs/live.h"
 #include "verbs/pattern.h"
 #include "verbs/receiver.h"
 #include "verbs/sender.h"
@@ -27,6 +28,7 @@ class LatencyRun {
         receiver_(receiver),
         watch_(session),
         sleeper_(session),
+        live_(session, spec),
         caller_(side == Side::kCaller),
         sender_(c_, plan_, spec.size, fetches(plan_.op) ? 1 : std::clamp(plan_.depth / 2, 1U, 32U), 1),
         queue_(sender_.queues()[0]) {
@@ -69,7 +71,10 @@ class LatencyRun {
       if (spec_.iterations == 0 && spec_.duration_ms > 0 && now >= deadline_) late_ = true;
       if (arrived_) {
         ++messages_;
-        latency_.record(session_.clock.nanoseconds(now - posted) / (fetches(plan_.op) ? 1 : 2));
+        const std::uint64_t taken = session_.clock.nanoseconds(now - posted) / (fetches(plan_.op) ? 1 : 2);
+        latency_.record(taken);
+        live_.record(taken, 1);
+        live_.look(now);
       } else if (!interrupted_) {
         ++lost_;
         last_progress_ = ticks();  // known as lost: no stall
@@ -185,8 +190,7 @@ class LatencyRun {
 
   Expected<void> close(RunOutcome& outcome) {
     fill_report(outcome);
-    if (auto said = watch_.say(ControlKind::kReport, to_json(outcome.mine)); !said) return said;
-    auto report = watch_.await_report();
+    auto report = watch_.trade_reports(outcome.mine);
     if (!report) return tl::unexpected(report.error());
     outcome.peer = *report;
     return {};
@@ -210,6 +214,7 @@ class LatencyRun {
   Receiver& receiver_;
   Watch watch_;
   Sleeper sleeper_;
+  LiveRows live_;
   bool caller_;
   Sender sender_;
   SendQueue& queue_;

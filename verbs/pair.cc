@@ -148,6 +148,7 @@ Expected<void> call(PairPlan plan, const LocalChoice& choice, const std::string&
   add(result.notes, (*connection)->notes);
   Session session{**connection, plan, *control, stop};
   session.patience = choice.patience;
+  session.on_second = choice.on_second;
   if (choice.when_connected) choice.when_connected();
   measure_all(session, result, on_point);
   return {};

@@ -15,6 +15,10 @@
 
 namespace weft::verbs {
 
+// `on_point` gets each point as it is measured.
+using OnPoint = std::function<void(const TrafficPoint&, const PairPlan&)>;
+using OnNote = std::function<void(const std::string&)>;
+
 // What each host decides for itself.
 struct LocalChoice {
   std::string device;  // empty: chosen
@@ -28,6 +32,8 @@ struct LocalChoice {
   Milliseconds listen_for{600000};       // for a caller
   bool one_caller = false;               // ends with a caller that gives up before it has said its plan
   std::function<void()> when_connected;  // the caller's traffic starts when it returns; may be empty
+  // The caller's, of a run without end: each second, of what it sends; may be empty.
+  std::function<void(const TrafficPoint&)> on_second;
 };
 
 struct PairResult {
@@ -37,10 +43,6 @@ struct PairResult {
   std::vector<std::string> notes;
   std::optional<Error> error;  // what ended it early; the points are those until then
 };
-
-// `on_point` gets each point as it is measured.
-using OnPoint = std::function<void(const TrafficPoint&, const PairPlan&)>;
-using OnNote = std::function<void(const std::string&)>;
 
 [[nodiscard]] PairResult call_peer(PairPlan plan, const LocalChoice& choice, const std::string& peer,
                                    const OnPoint& on_point, const std::atomic<bool>& stop);

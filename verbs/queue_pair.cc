@@ -78,6 +78,8 @@ Expected<QueuePair> QueuePair::created(ibv_pd* pd, const QpShape& shape) {
   }
   QueuePair made;
   made.transport_ = shape.transport;
+  made.asks_ = wanted.qp_type != IBV_QPT_XRC_RECV;
+  made.answers_ = wanted.qp_type != IBV_QPT_XRC_SEND;
   made.qp_.reset(ibv_create_qp_ex(pd->context, &wanted));
   if (made.qp_ == nullptr) {
     const int failed = errno;
@@ -120,7 +122,7 @@ Expected<void> QueuePair::to_rtr(const Port& port, const Offer& peer, const QpAd
   wanted.rq_psn = peer_qp.psn;
   wanted.ah_attr = address_vector(port, peer, path);
   int mask = IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN;
-  if (is_reliable(transport_)) {
+  if (is_reliable(transport_) && answers_) {
     wanted.max_dest_rd_atomic = path.reads;
     wanted.min_rnr_timer = 12;  // 0.64 ms
     mask |= IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER;
@@ -135,10 +137,13 @@ Expected<void> QueuePair::to_rts(const PathSettings& path) {
   int mask = IBV_QP_STATE | IBV_QP_SQ_PSN;
   if (is_reliable(transport_)) {
     wanted.timeout = path.ack_timeout;
+    mask |= IBV_QP_TIMEOUT;
+  }
+  if (is_reliable(transport_) && asks_) {
     wanted.retry_cnt = path.retries;
     wanted.rnr_retry = path.rnr_retries;
     wanted.max_rd_atomic = path.reads;
-    mask |= IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC;
+    mask |= IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC;
   }
   return modify(qp_.get(), wanted, mask, "RTS");
 }

@@ -58,6 +58,7 @@ class QueuePair {
  private:
   Owned<ibv_qp> qp_;
   Transport transport_ = Transport::kRc;
+  bool asks_ = true, answers_ = true;  // requests; XRC has a QP type for each
   std::uint32_t psn_ = 0;
 };
 

@@ -71,6 +71,7 @@ void Sender::prepare(SendQueue& queue, std::uint64_t index, const Layout& layout
       wr.wr.rdma.remote_addr = queue.remote;
       wr.wr.rdma.rkey = connection_.peer.rkey;
     }
+    if (plan_.transport == Transport::kXrc) wr.qp_type.xrc.remote_srqn = connection_.peer.qps[index].srq;
     if (i > 0) queue.wrs[i - 1].next = &wr;
   }
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct Session {
   const std::atomic<bool>& stop;
   TickRate clock{};
   Milliseconds patience{15000};  // without any completion: then the peer is given up
+  // Of a run without end: each second, of what this side sends; may be empty.
+  std::function<void(const TrafficPoint&)> on_second{};
 };
 
 struct RunSpec {

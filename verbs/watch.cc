@@ -74,7 +74,8 @@ Expected<void> Watch::look_now(std::uint64_t now) {
   return {};
 }
 
-Expected<SideReport> Watch::await_report() {
+Expected<SideReport> Watch::trade_reports(const SideReport& mine) {
+  if (auto said = say(ControlKind::kReport, to_json(mine)); !said) return tl::unexpected(said.error());
   while (!report) {
     if (auto looked = look_now(ticks()); !looked) return tl::unexpected(looked.error());
     if (!report) rest();

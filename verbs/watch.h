@@ -27,8 +27,8 @@ class Watch {
   [[nodiscard]] Expected<void> say(ControlKind kind, nlohmann::ordered_json body);
   // Sleeps until the peer says something, or 20 ms: where its device does all the work here.
   void rest() const;
-  // Waits for the peer's report. Errors: as look().
-  [[nodiscard]] Expected<SideReport> await_report();
+  // This side's report for the peer's. Errors: as look().
+  [[nodiscard]] Expected<SideReport> trade_reports(const SideReport& mine);
 
   std::optional<Round> asked;                      // to check
   std::uint64_t checked_to = 0;                    // the peer has checked our messages so far

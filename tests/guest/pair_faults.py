@@ -253,11 +253,14 @@ def nobody_there():
 def interrupted():
     """Ctrl-C ends a run without end, keeps its figures and the listener's good end."""
     listener, caller = running(LONG + ["--until-interrupted"])
+    time.sleep(2)
     pairs.interrupt(caller.process)
     code, out, errors = caller.end(15)
     expect(code == 130, f"{code} {errors}")
     point = caller.points()[0]
     expect(point["messages"] > 100 and point["latency"]["p99_99_ps"] > 0 and " 4096 " in out, point)
+    counts = [int(row.split()[1]) for row in out.splitlines()[1:]]  # one a second, then all
+    expect(len(counts) >= 3 and sum(counts[:-1]) <= counts[-1] == point["messages"], out)
     expect(listener.end(15) == 0, listener.text())
     listener = pairs.Listener()
     pairs.interrupt(listener.process)

@@ -49,6 +49,7 @@ def shared_queue(op, transport):
 
 def by_cm(test, op, transport):
     words = words_of(op, transport, MESSAGES) + ["--rdma-cm"] + (["--qps", "3", "--bidirectional"] if test == "bw" else [])
+    words += ["--reads", "1"] if op == "read" else []
     pairs.whole(pairs.pair(test, words), sizes_of(op, transport), MESSAGES * (6 if test == "bw" else 1))
 
 
