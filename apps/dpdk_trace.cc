@@ -54,17 +54,19 @@ Expected<dpdk::TraceOptions> trace_options(const TraceWords& words) {
 Expected<dpdk::TraceResult> run_trace(const TraceWords& words, const EalArguments& eal_arguments) {
   const auto options = trace_options(words);
   if (!options) return tl::unexpected(options.error());
-  const auto destination = dpdk::parse_ipv4(words.destination);
+  const auto destination = dpdk::parse_address(words.destination);
   if (!destination) return tl::unexpected(destination.error());
-  const auto source = dpdk::parse_ipv4(words.source_ip.empty() ? "0.0.0.0" : words.source_ip);
+  const auto source = words.source_ip.empty() ? Expected<dpdk::Address>() : dpdk::parse_address(words.source_ip);
   if (!source) return tl::unexpected(source.error());
+  if (!source->is_none() && source->is_v4() != destination->is_v4())
+    return input_error("--source-ip is not of the destination's IP version", words.source_ip, words.destination);
   const std::atomic<bool>& stop = interrupted();
   if (words.udp) {
     const auto prober = dpdk::make_udp_prober(*source, *destination, static_cast<std::uint8_t>(words.dscp));
     if (!prober) return tl::unexpected(prober.error());
     return dpdk::trace_paths(**prober, *options, stop);
   }
-  if (*source == 0)
+  if (source->is_none())
     return input_error("frames need a source address", "--source-ip", "or --udp, which has the host's own");
   const auto to = parse_mac("--destination-mac", words.destination_mac);
   if (!to) return tl::unexpected(to.error());
@@ -98,8 +100,8 @@ Measurement measurement_of(const TraceWords& words, const dpdk::TraceResult& res
 
 std::string path_text(const dpdk::TracedPath& path) {
   std::string text;
-  for (const std::uint32_t hop : path.hops)
-    text += (text.empty() ? "" : " > ") + (hop == 0 ? std::string("*") : dpdk::ipv4_text(hop));
+  for (const dpdk::Address& hop : path.hops)
+    text += (text.empty() ? "" : " > ") + (hop.is_none() ? std::string("*") : dpdk::address_text(hop));
   return text;
 }
 
@@ -138,9 +140,9 @@ int show_spread(const TraceWords& words, const dpdk::TraceResult& result) {
   std::string text = fmt::format("hop {} towards {}\n{:>16} {:>8} {:>8}\n", words.hop, words.destination, "next hop",
                                  "flows", "share");
   for (const auto& [address, flows] : at.next_hops) {
-    text += fmt::format("{:>16} {:>8} {:>7.1f}%\n", dpdk::ipv4_text(address), flows,
+    text += fmt::format("{:>16} {:>8} {:>7.1f}%\n", dpdk::address_text(address), flows,
                         100 * static_cast<double>(flows) / static_cast<double>(s.flows));
-    m.counters["flows_over_" + dpdk::ipv4_text(address)] = static_cast<double>(flows);
+    m.counters["flows_over_" + dpdk::address_text(address)] = static_cast<double>(flows);
   }
   text += fmt::format("{} of {} paths used; Jain {:.3f}, fullest / mean {:.2f}, chi-square {:.1f} (p {:.3g}){}\n",
                       s.used, s.paths, s.jain, s.max_mean, s.chi_square, s.p_value,
@@ -184,7 +186,7 @@ int run(const TraceWords& words, const EalArguments& eal) {
 }
 
 void add_common(CLI::App& cmd, TraceWords& words) {
-  cmd.add_option("destination", words.destination, "IPv4 address of a host behind the fabric")->required();
+  cmd.add_option("destination", words.destination, "IP address of a host behind the fabric")->required();
   cmd.add_flag("--udp", words.udp, "Plain UDP sockets instead of a DPDK port: no privilege needed");
   cmd.add_option("--source-ip", words.source_ip, "Source address; with --udp: the host's choice");
   cmd.add_option("--destination-mac", words.destination_mac, "MAC address of the first router; not with --udp");

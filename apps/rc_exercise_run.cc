@@ -86,6 +86,7 @@ Expected<wire::FrameHeaders> path_between(const RcSide& side, const Gid& here, c
     wire::Ipv6Header ip;
     ip.source = here;
     ip.destination = there;
+    ip.flow_label = path.udp.source_port & 0x3FFFU;  // entropy, from which rdma-core makes this very port
     path.ip = ip;
   }
   return path;

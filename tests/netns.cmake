@@ -17,6 +17,7 @@ if(Python3_FOUND AND TARGET weft_dpdk)
              hash_without_ports_is_found_polarized dead_next_hop_is_missed
              one_path_of_unknown_many_is_no_pass
              hop_behind_the_destination_is_refused router_without_a_way_is_no_destination nobody_answers interrupt_keeps_what_was_found)
+  weft_netns(paths6 Paths6 paths_and_their_spread wrong_versions_are_refused respond)
   weft_netns(counts Counts everything_arrives drops_are_counted marks_are_counted_and_the_icrc_still_holds)
   weft_netns(pauses Pauses neighbour_that_ignores_pfc_is_found neighbours_that_obey_and_that_do_not
              one_pause_lasts_for_its_quanta own_late_pauses_blame_nobody silence_is_no_verdict tshark_reads_the_frames)

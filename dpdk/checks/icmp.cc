@@ -1,5 +1,7 @@
 #include "dpdk/checks/icmp.h"
 
+#include "fabric/wire/transport_headers.h"
+
 namespace weft::dpdk {
 namespace {
 
@@ -16,6 +18,32 @@ std::optional<wire::Ipv4Header> take_ipv4(std::span<const std::uint8_t>& bytes) 
   return header;
 }
 
+// ICMPv6 behind one IPv6 header, about a packet that has no extension headers, as ours have none.
+std::optional<IcmpError> parse_v6(std::span<const std::uint8_t> bytes) {
+  constexpr std::uint8_t kProtocolIcmpV6 = 58, kUnreachableV6 = 1, kTimeExceededV6 = 3;
+  if (bytes.size() < 2 * wire::Ipv6Header::kSize + kIcmpHeader + wire::UdpHeader::kSize) return std::nullopt;
+  const auto outer = wire::decode<wire::Ipv6Header>(bytes);
+  bytes = bytes.subspan(wire::Ipv6Header::kSize);
+  const std::uint8_t kind = bytes[0], code = bytes[1];
+  if (outer.version != 6 || outer.next_header != kProtocolIcmpV6 || (kind != kTimeExceededV6 && kind != kUnreachableV6))
+    return std::nullopt;
+  bytes = bytes.subspan(kIcmpHeader);
+  const auto inner = wire::decode<wire::Ipv6Header>(bytes);
+  bytes = bytes.subspan(wire::Ipv6Header::kSize);
+  if (inner.version != 6 || inner.next_header != wire::kProtocolUdp) return std::nullopt;
+  const auto udp = wire::decode<wire::UdpHeader>(bytes);
+  bytes = bytes.subspan(wire::UdpHeader::kSize);
+  IcmpError error;
+  error.from = Address(outer.source);
+  error.kind = kind == kTimeExceededV6 ? IcmpKind::kTimeExceeded : IcmpKind::kUnreachable;
+  error.code = code;
+  error.destination = Address(inner.destination);
+  error.source_port = udp.source_port;
+  error.destination_port = udp.destination_port;
+  if (bytes.size() >= wire::Bth::kSize) error.psn = wire::decode<wire::Bth>(bytes).psn;
+  return error;
+}
+
 }  // namespace
 
 std::optional<IcmpError> parse_icmp_error(std::span<const std::uint8_t> frame) {
@@ -26,6 +54,7 @@ std::optional<IcmpError> parse_icmp_error(std::span<const std::uint8_t> frame) {
     type = wire::decode<wire::VlanTag>(frame).ether_type;
     frame = frame.subspan(wire::VlanTag::kSize);
   }
+  if (type == wire::kEtherTypeIpv6) return parse_v6(frame);
   if (type != wire::kEtherTypeIpv4) return std::nullopt;
   const auto outer = take_ipv4(frame);
   if (!outer || outer->protocol != kProtocolIcmp || frame.size() < kIcmpHeader) return std::nullopt;
@@ -36,7 +65,7 @@ std::optional<IcmpError> parse_icmp_error(std::span<const std::uint8_t> frame) {
   if (!inner || inner->protocol != wire::kProtocolUdp || frame.size() < wire::UdpHeader::kSize) return std::nullopt;
   const auto udp = wire::decode<wire::UdpHeader>(frame);
   const IcmpKind what = kind == kTimeExceeded ? IcmpKind::kTimeExceeded : IcmpKind::kUnreachable;
-  return IcmpError{outer->source,       what, code, inner->destination, inner->identification, udp.source_port,
+  return IcmpError{outer->source,       what, code, inner->destination, inner->identification, 0, udp.source_port,
                    udp.destination_port};
 }
 

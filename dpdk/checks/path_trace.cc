@@ -1,7 +1,6 @@
 #include "dpdk/checks/path_trace.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -30,7 +29,7 @@ class Tracer {
       bool open = false;
       for (TracedPath& path : result_.paths)
         if (!path.reached) {
-          path.hops.push_back(0);
+          path.hops.emplace_back();
           open = true;
         }
       if (!open) break;
@@ -44,7 +43,7 @@ class Tracer {
   }
 
  private:
-  [[nodiscard]] bool waits_for(const TracedPath& path) const { return !path.reached && path.hops.back() == 0; }
+  [[nodiscard]] bool waits_for(const TracedPath& path) const { return !path.reached && path.hops.back().is_none(); }
 
   Expected<void> round(std::uint8_t ttl) {
     auto next = SteadyClock::now();
@@ -95,11 +94,11 @@ Expected<TraceResult> trace_paths(Prober& prober, const TraceOptions& options, c
 
 HopSpread spread_at(const TraceResult& trace, std::size_t hop, std::size_t expected) {
   HopSpread out;
-  std::map<std::uint32_t, std::uint64_t> flows;
+  std::map<Address, std::uint64_t> flows;
   for (const TracedPath& path : trace.paths) {
     if (path.reached && hop + 1 >= path.hops.size())
       ++out.arrived;
-    else if (hop < path.hops.size() && path.hops[hop] != 0)
+    else if (hop < path.hops.size() && !path.hops[hop].is_none())
       ++flows[path.hops[hop]];
     else
       ++out.silent;
@@ -113,14 +112,22 @@ HopSpread spread_at(const TraceResult& trace, std::size_t hop, std::size_t expec
   return out;
 }
 
-std::string ipv4_text(std::uint32_t address) {
-  return fmt::format("{}.{}.{}.{}", address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255);
+std::string address_text(const Address& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const std::uint32_t v4 = htonl(address.v4());
+  if (address.is_v4() || address.is_none())
+    inet_ntop(AF_INET, &v4, text.data(), text.size());
+  else
+    inet_ntop(AF_INET6, address.v6().data(), text.data(), text.size());
+  return text.data();
 }
 
-Expected<std::uint32_t> parse_ipv4(const std::string& text) {
-  in_addr address{};
-  if (inet_pton(AF_INET, text.c_str(), &address) != 1) return input_error("no IPv4 address", text, "as 192.0.2.1");
-  return ntohl(address.s_addr);
+Expected<Address> parse_address(const std::string& text) {
+  in_addr v4{};
+  if (inet_pton(AF_INET, text.c_str(), &v4) == 1 && v4.s_addr != 0) return Address(ntohl(v4.s_addr));
+  std::array<std::uint8_t, 16> v6{};
+  if (inet_pton(AF_INET6, text.c_str(), v6.data()) == 1 && v6 != Address().v6()) return Address(v6);
+  return input_error("no IP address", text, "as 192.0.2.1 or 2001:db8::1");
 }
 
 }  // namespace weft::dpdk

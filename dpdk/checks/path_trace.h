@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dpdk/checks/address.h"
 #include "dpdk/checks/spread.h"
 #include "dpdk/frame_io.h"
 #include "fabric/error.h"
@@ -25,7 +26,7 @@ struct Probe {
 
 struct ProbeAnswer {
   Probe probe;
-  std::uint32_t from = 0;       // IPv4
+  Address from;
   bool at_destination = false;  // "port unreachable": the path ends there
 };
 
@@ -42,16 +43,17 @@ class Prober {
 };
 
 // Plain UDP sockets, port 4791: needs no privilege. The destination must not listen there, or answers nothing.
-// `source`: 0: the host's own choice. Errors: kEnvironment.
-[[nodiscard]] Expected<std::unique_ptr<Prober>> make_udp_prober(std::uint32_t source, std::uint32_t destination,
+// `source`: none: the host's own choice. Errors: kEnvironment.
+[[nodiscard]] Expected<std::unique_ptr<Prober>> make_udp_prober(const Address& source, const Address& destination,
                                                                 std::uint8_t dscp);
 
 // RoCEv2 frames (RC SEND_ONLY to QP 0xFFFFFF's neighbour, which no NIC has), over a port.
 struct FrameProbeHeaders {
   wire::EthernetHeader ethernet;
-  std::uint32_t source = 0, destination = 0;
+  Address source, destination;  // of one version
   std::uint8_t dscp = 26;
 };
+// Over IPv6 the flow label goes with the source port, as rdma-core has it: entropy for routers that hash the label.
 [[nodiscard]] std::unique_ptr<Prober> make_frame_prober(FrameIo& io, const FrameProbeHeaders& headers);
 
 struct TraceOptions {
@@ -64,8 +66,8 @@ struct TraceOptions {
 
 struct TracedPath {
   std::uint16_t source_port = 0;
-  std::vector<std::uint32_t> hops;  // from options.first_hop on; 0: no answer
-  bool reached = false;             // the destination answered
+  std::vector<Address> hops;  // from options.first_hop on; none: no answer
+  bool reached = false;       // the destination answered
   bool operator==(const TracedPath&) const = default;
 };
 
@@ -82,15 +84,11 @@ struct TraceResult {
 // How the flows spread over what stands at a hop (index into hops). `expected`: next hops that there should be; 0:
 // those that were seen.
 struct HopSpread {
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> next_hops;  // address and flows, most first
-  std::uint64_t silent = 0;                                        // flows of which this hop is not known
+  std::vector<std::pair<Address, std::uint64_t>> next_hops;  // address and flows, most first
+  std::uint64_t silent = 0;                                  // flows of which this hop is not known
   std::uint64_t arrived = 0;  // flows that had reached the destination here or before: no next hop to choose
   Spread spread;
 };
 [[nodiscard]] HopSpread spread_at(const TraceResult& trace, std::size_t hop, std::size_t expected);
-
-[[nodiscard]] std::string ipv4_text(std::uint32_t address);
-// Errors: kInput.
-[[nodiscard]] Expected<std::uint32_t> parse_ipv4(const std::string& text);
 
 }  // namespace weft::dpdk

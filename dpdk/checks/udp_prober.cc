@@ -22,11 +22,27 @@ Error system_error(const std::string& what, const std::string& item, const std::
   return Error{ErrorCode::kEnvironment, what + ": " + std::generic_category().message(errno), item, way_out, {}};
 }
 
-sockaddr_in address_of(std::uint32_t ip, std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(ip);
+// As bind() and connect() take it; none: any address of that version.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+SocketAddress address_of(const Address& ip, std::uint16_t port, bool v4) {
+  SocketAddress address;
+  if (v4) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(port);
+    in.sin_addr.s_addr = htonl(ip.v4());
+    std::memcpy(&address.storage, &in, address.size = sizeof in);
+  } else {
+    sockaddr_in6 in{};
+    in.sin6_family = AF_INET6;
+    in.sin6_port = htons(port);
+    std::memcpy(&in.sin6_addr, ip.v6().data(), 16);
+    std::memcpy(&address.storage, &in, address.size = sizeof in);
+  }
   return address;
 }
 
@@ -34,8 +50,8 @@ constexpr std::size_t kPayloadSize = 16;  // its last byte is the TTL, for late 
 
 class UdpProber final : public Prober {
  public:
-  UdpProber(std::uint32_t source, std::uint32_t destination, std::uint8_t dscp)
-      : source_(source), destination_(destination), dscp_(dscp) {}
+  UdpProber(const Address& source, const Address& destination, std::uint8_t dscp)
+      : source_(source), destination_(destination), dscp_(dscp), v4_(destination.is_v4()) {}
   ~UdpProber() override {
     for (const auto& [port, open] : sockets_) close(open.fd);
   }
@@ -44,7 +60,10 @@ class UdpProber final : public Prober {
     const auto socket = socket_of(probe.source_port);
     if (!socket) return tl::unexpected(socket.error());
     const int ttl = probe.ttl;
-    setsockopt((*socket)->fd, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
+    if (v4_)
+      setsockopt((*socket)->fd, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
+    else
+      setsockopt((*socket)->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof ttl);
     (*socket)->ttl = probe.ttl;
     std::array<std::uint8_t, kPayloadSize> payload{'w', 'e', 'f', 't', ' ', 't', 'r', 'a', 'c', 'e'};
     payload.back() = probe.ttl;
@@ -54,7 +73,7 @@ class UdpProber final : public Prober {
       if (errno != ECONNREFUSED && errno != EHOSTUNREACH && errno != ENETUNREACH) break;
     }
     if (errno == ECONNREFUSED || errno == EHOSTUNREACH) return {};
-    return tl::unexpected(system_error("cannot send a probe", ipv4_text(destination_), "check route and firewall"));
+    return tl::unexpected(system_error("cannot send a probe", address_text(destination_), "check route and firewall"));
   }
 
   Expected<std::optional<ProbeAnswer>> receive(Duration wait) override {
@@ -80,23 +99,41 @@ class UdpProber final : public Prober {
 
   Expected<Open*> socket_of(std::uint16_t port) {
     if (const auto found = sockets_.find(port); found != sockets_.end()) return &found->second;
-    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int fd = socket(v4_ ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
       return tl::unexpected(system_error("cannot open a socket", fmt::format("port {}", port),
                                          "fewer source ports, or a higher ulimit -n"));
     Open& open = sockets_[port];
     open.fd = fd;
     const int on = 1, discover = IP_PMTUDISC_DO, tos = dscp_ << 2;
-    setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
-    setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
-    setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
-    const sockaddr_in from = address_of(source_, port), to = address_of(destination_, wire::kRoceV2Port);
-    if (bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0)
+    if (v4_) {
+      setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+      setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
+      setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+    } else {
+      setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
+      setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+    }
+    const SocketAddress from = address_of(source_, port, v4_), to = address_of(destination_, wire::kRoceV2Port, v4_);
+    if (bind(fd, from.get(), from.size) != 0)
       return tl::unexpected(system_error("cannot use the source port", fmt::format("{}", port),
                                          "another program has it, or the address is not this host's"));
-    if (connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
-      return tl::unexpected(system_error("no way to the destination", ipv4_text(destination_), "check the route"));
+    if (connect(fd, to.get(), to.size) != 0)
+      return tl::unexpected(system_error("no way to the destination", address_text(destination_), "check the route"));
     return &open;
+  }
+
+  static Address offender_of(const unsigned char* at, bool v4) {
+    if (v4) {
+      sockaddr_in offender{};
+      std::memcpy(&offender, at, sizeof offender);
+      return ntohl(offender.sin_addr.s_addr);
+    }
+    sockaddr_in6 offender{};
+    std::memcpy(&offender, at, sizeof offender);
+    std::array<std::uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), &offender.sin6_addr, bytes.size());
+    return Address(bytes);
   }
 
   std::optional<ProbeAnswer> error_of(int fd, std::uint16_t port) {
@@ -116,15 +153,14 @@ class UdpProber final : public Prober {
       return std::nullopt;
     }
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-      if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR) continue;
+      const bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
+      if (!v4 && (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_RECVERR)) continue;
       sock_extended_err error{};
       std::memcpy(&error, CMSG_DATA(c), sizeof error);
-      if (error.ee_origin != SO_EE_ORIGIN_ICMP) continue;
-      sockaddr_in offender{};
-      std::memcpy(&offender, CMSG_DATA(c) + sizeof error, sizeof offender);
-      constexpr std::uint8_t kUnreachable = 3, kPort = 3;
-      const std::uint32_t from = ntohl(offender.sin_addr.s_addr);
-      const bool arrived = from == destination_ || (error.ee_type == kUnreachable && error.ee_code == kPort);
+      if (error.ee_origin != (v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6)) continue;
+      const Address from = offender_of(CMSG_DATA(c) + sizeof error, v4);
+      const std::uint8_t unreachable = v4 ? 3 : 1, nothing_listens = v4 ? 3 : 4;  // RFC 792; RFC 4443, section 3.1
+      const bool arrived = from == destination_ || (error.ee_type == unreachable && error.ee_code == nothing_listens);
       const bool whole = quoted >= static_cast<ssize_t>(kPayloadSize);  // a router may quote 8 bytes only
       const std::uint8_t ttl = whole ? payload[kPayloadSize - 1] : sockets_[port].ttl;
       return ProbeAnswer{{port, ttl}, from, arrived};
@@ -132,14 +168,16 @@ class UdpProber final : public Prober {
     return std::nullopt;
   }
 
-  std::uint32_t source_, destination_;
+  Address source_, destination_;
   std::uint8_t dscp_;
+  bool v4_;
   std::map<std::uint16_t, Open> sockets_;
 };
 
 }  // namespace
 
-Expected<std::unique_ptr<Prober>> make_udp_prober(std::uint32_t source, std::uint32_t destination, std::uint8_t dscp) {
+Expected<std::unique_ptr<Prober>> make_udp_prober(const Address& source, const Address& destination,
+                                                  std::uint8_t dscp) {
   return std::make_unique<UdpProber>(source, destination, dscp);
 }
 

@@ -91,6 +91,44 @@ Frame time_exceeded(const Frame& probe, std::uint32_t router, std::uint8_t kind 
   return frame;
 }
 
+// What a router answers over IPv6: as much of the packet as fits in 1,280 bytes (RFC 4443, section 3.3).
+TEST(Icmp, ErrorsOfIpv6AreRead) {
+  wire::FrameHeaders probe;
+  wire::Ipv6Header ip;
+  ip.source[15] = 1;
+  ip.destination[15] = 2;
+  probe.ip = ip;
+  probe.udp.source_port = 50'000;
+  probe.bth.opcode = 0x24;
+  probe.bth.psn = 7;
+  const Frame sent = wire::build_frame(probe, Frame(16)).value();
+  const auto answer = [&](std::uint8_t kind, std::uint8_t code, std::size_t quoted) {
+    Frame frame;
+    wire::EthernetHeader ethernet;
+    ethernet.ether_type = wire::kEtherTypeIpv6;
+    wire::append(frame, ethernet);
+    wire::Ipv6Header outer;
+    outer.source[15] = 9;
+    outer.next_header = 58;
+    wire::append(frame, outer);
+    frame.insert(frame.end(), {kind, code, 0, 0, 0, 0, 0, 0});
+    frame.insert(frame.end(), sent.begin() + 14, sent.begin() + 14 + static_cast<std::ptrdiff_t>(quoted));
+    return parse_icmp_error(frame);
+  };
+  const auto exceeded = answer(3, 0, sent.size() - 14);
+  ASSERT_TRUE(exceeded);
+  EXPECT_EQ(address_text(exceeded->from), "::9");
+  EXPECT_EQ(address_text(exceeded->destination), "::2");
+  EXPECT_EQ(exceeded->kind, IcmpKind::kTimeExceeded);
+  EXPECT_EQ((std::tuple(exceeded->psn, exceeded->source_port, exceeded->destination_port)),
+            (std::tuple(7U, 50'000, 4791)));
+  EXPECT_TRUE(is_port_unreachable(*answer(1, 4, 60)));
+  EXPECT_FALSE(is_port_unreachable(*answer(1, 0, 60)));
+  EXPECT_EQ(answer(1, 4, 48)->psn, 0U);  // no BTH is quoted
+  EXPECT_FALSE(answer(1, 4, 47));
+  EXPECT_FALSE(answer(128, 0, 60));  // an echo request
+}
+
 // A network of frames: `router(source_port, ttl)` says who answers; 0: nobody.
 class FakeNetwork {
  public:
@@ -169,7 +207,7 @@ TEST(Trace, EachPortHasItsPath) {
   EXPECT_EQ(result.probes, 15U);
   const HopSpread spread = spread_at(result, 1, 0);
   ASSERT_EQ(spread.next_hops.size(), 4U);
-  EXPECT_EQ(spread.next_hops[0], (std::pair<std::uint32_t, std::uint64_t>{0x0A000200, 2}));
+  EXPECT_EQ(spread.next_hops[0], (std::pair<Address, std::uint64_t>{0x0A000200, 2}));
 }
 
 TEST(Trace, SilentHopsAreAskedAgainAndEndIt) {
@@ -178,7 +216,7 @@ TEST(Trace, SilentHopsAreAskedAgainAndEndIt) {
   options.source_ports = {0xC000};
   options.attempts = 3;
   const TraceResult result = network.trace(options);
-  EXPECT_EQ(result.paths[0].hops, (std::vector<std::uint32_t>{0x0A000101, 0, 0}));
+  EXPECT_EQ(result.paths[0].hops, (std::vector<Address>{0x0A000101, 0, 0}));
   EXPECT_FALSE(result.paths[0].reached);
   EXPECT_EQ(result.probes, 1U + 3 + 3);
 }
@@ -190,7 +228,7 @@ TEST(Trace, LostAnswerIsNoLostHop) {
   });
   TraceOptions options;
   options.source_ports = {0xC000};
-  EXPECT_EQ(network.trace(options).paths[0].hops, (std::vector<std::uint32_t>{0x0A000101, FakeNetwork::kDestination}));
+  EXPECT_EQ(network.trace(options).paths[0].hops, (std::vector<Address>{0x0A000101, FakeNetwork::kDestination}));
 }
 
 TEST(Trace, HashThatIgnoresPortsIsPolarized) {
@@ -218,9 +256,11 @@ TEST(Trace, DestinationIsNoNextHop) {
 }
 
 TEST(Trace, AddressesAreReadAndWritten) {
-  EXPECT_EQ(ipv4_text(0xC0000201), "192.0.2.1");
-  EXPECT_EQ(*parse_ipv4("192.0.2.1"), 0xC0000201U);
-  EXPECT_FALSE(parse_ipv4("192.0.2.256").has_value());
+  EXPECT_EQ(address_text(0xC0000201), "192.0.2.1");
+  EXPECT_EQ(*parse_address("192.0.2.1"), Address(0xC0000201U));
+  EXPECT_EQ(address_text(*parse_address("2001:db8:0::1")), "2001:db8::1");
+  EXPECT_TRUE(parse_address("::ffff:192.0.2.1")->is_v4());
+  for (const char* text : {"192.0.2.256", "2001:db8", "0.0.0.0", "::", ""}) EXPECT_FALSE(parse_address(text)) << text;
 }
 
 }  // namespace
