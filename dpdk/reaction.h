@@ -1,40 +1,40 @@
-// How a sender's QP reacts to CNPs: DCQCN's reaction point, Y. Zhu et al., SIGCOMM'15, section 3.1, with the parameters
-// of fabric/spec.h. Time alone moves nothing here: what it has brought about is applied at the next call.
+// How a sender's QP reacts to CNPs: DCQCN's rate machine (fabric/dcqcn.h), and when the next packet may go.
 #pragma once
 
 #include <cstdint>
 
-#include "fabric/spec.h"
+#include "fabric/dcqcn.h"
 
 namespace weft::dpdk {
 
 class Reaction {
  public:
   // line: wire bytes per second. REQUIRES: line > 0.
-  explicit Reaction(double line) : line_(line), current_(line), target_(line) {}
+  Reaction(const DcqcnSpec& spec, double line) : line_(line) { dcqcn_.start(spec, line); }
 
   // `now` in seconds, never less than before.
   void on_cnp(const DcqcnSpec& spec, double now);
   void on_send(const DcqcnSpec& spec, double now, std::uint32_t wire_bytes);
-  void advance(const DcqcnSpec& spec, double now);
+  void advance(const DcqcnSpec& spec, double now) {
+    if (throttled()) dcqcn_.run_timers(spec, line_, since_start(now));
+  }
 
-  [[nodiscard]] double rate() const { return current_; }  // wire bytes per second
-  [[nodiscard]] double target() const { return target_; }
-  [[nodiscard]] double alpha() const { return alpha_; }
+  [[nodiscard]] double rate() const { return dcqcn_.rate; }  // wire bytes per second
+  [[nodiscard]] double target() const { return dcqcn_.target; }
+  [[nodiscard]] double alpha() const { return dcqcn_.alpha; }
   // Below line rate: it has timers, and packets wait.
-  [[nodiscard]] bool throttled() const { return current_ < line_; }
+  [[nodiscard]] bool throttled() const { return dcqcn_.rate < line_; }
   // When the next packet may go; as of on_send().
   [[nodiscard]] double next_send() const { return next_send_; }
 
  private:
-  void increase(const DcqcnSpec& spec);
-  void decay_alpha(const DcqcnSpec& spec, double now);
+  // A clock that began at boot overflows 64 bits of picoseconds after 106 days: counted from the first CNP.
+  [[nodiscard]] DcqcnRate::Ps since_start(double now) const {
+    return static_cast<DcqcnRate::Ps>((now - first_cnp_) * 1e12);
+  }
 
-  double line_, current_, target_;
-  double alpha_ = 1;
-  double alpha_since_ = 0, timer_due_ = 0, last_cut_ = -1, next_send_ = 0;
-  std::int64_t bytes_left_ = 0;
-  std::uint32_t time_stage_ = 0, byte_stage_ = 0;  // increases since the last cut
+  DcqcnRate dcqcn_;
+  double line_, first_cnp_ = -1, next_send_ = 0;
 };
 
 }  // namespace weft::dpdk

@@ -237,7 +237,7 @@ std::uint32_t Transmitter::build_one_shape(std::uint64_t now, std::uint32_t coun
 bool Transmitter::on_cnp(std::uint32_t source_qp, std::uint64_t now) {
   const std::uint32_t qp = source_qp - spec_.source_qp;
   if (!dcqcn_ || qp >= spec_.qps || qp % qp_step_ != first_qp_) return false;
-  if (reactions_.empty()) reactions_.assign(flows_.size(), Reaction(line_rate_));
+  if (reactions_.empty()) reactions_.assign(flows_.size(), Reaction(*dcqcn_, line_rate_));
   reactions_[qp / qp_step_].on_cnp(*dcqcn_, static_cast<double>(now) * seconds_per_tick_);
   add(counters_.cnps, 1);
   return true;

@@ -18,7 +18,7 @@ DcqcnSpec by_time_only() {
 
 TEST(Reaction, FirstCnpHalvesTheRate) {
   const DcqcnSpec spec = by_time_only();
-  Reaction qp(kLine);
+  Reaction qp(spec, kLine);
   EXPECT_FALSE(qp.throttled());
   qp.on_cnp(spec, 1);
   EXPECT_DOUBLE_EQ(qp.rate(), kLine / 2);  // alpha is 1
@@ -29,7 +29,7 @@ TEST(Reaction, FirstCnpHalvesTheRate) {
 // k periods without a CNP: alpha = (1 - g)^k; the next cut is by half of that.
 TEST(Reaction, AlphaDecaysByItsClosedForm) {
   const DcqcnSpec spec = by_time_only();
-  Reaction qp(kLine);
+  Reaction qp(spec, kLine);
   qp.on_cnp(spec, 1);
   qp.on_cnp(spec, 1 + 50.5e-6);
   const double alpha = std::pow(1 - spec.g, 50);
@@ -39,7 +39,7 @@ TEST(Reaction, AlphaDecaysByItsClosedForm) {
 
 TEST(Reaction, CutsWithinTheMonitorPeriodAreOne) {
   const DcqcnSpec spec = by_time_only();
-  Reaction qp(kLine);
+  Reaction qp(spec, kLine);
   qp.on_cnp(spec, 1);
   qp.on_cnp(spec, 1 + 2e-6);
   EXPECT_DOUBLE_EQ(qp.rate(), kLine / 2);
@@ -49,7 +49,7 @@ TEST(Reaction, CutsWithinTheMonitorPeriodAreOne) {
 TEST(Reaction, FastRecoveryHalvesTheDistanceThenTheTargetGrows) {
   DcqcnSpec spec = by_time_only();
   spec.rpg_threshold = 3;
-  Reaction qp(kLine);
+  Reaction qp(spec, kLine);
   qp.on_cnp(spec, 0);
   qp.on_cnp(spec, 1e-3);  // three timers later: the target is below line rate
   const double target = qp.target(), cut = qp.rate();
@@ -66,7 +66,7 @@ TEST(Reaction, FastRecoveryHalvesTheDistanceThenTheTargetGrows) {
 
 TEST(Reaction, BytesAlsoRaiseAndPacketsWaitTheirTurn) {
   const DcqcnSpec spec;
-  Reaction qp(kLine);
+  Reaction qp(spec, kLine);
   qp.on_cnp(spec, 1);
   qp.on_send(spec, 1, 12'500);
   EXPECT_NEAR(qp.next_send(), 1 + 12'500 / (kLine / 2), 1e-12);
@@ -76,7 +76,7 @@ TEST(Reaction, BytesAlsoRaiseAndPacketsWaitTheirTurn) {
 
 TEST(Reaction, LineRateComesBackAndNeverLess) {
   const DcqcnSpec spec;
-  Reaction qp(kLine);
+  Reaction qp(spec, kLine);
   for (int i = 0; i < 2000; ++i) qp.on_cnp(spec, i * 55e-6);
   EXPECT_GE(qp.rate(), spec.rpg_min_rate.bytes_per_second());
   EXPECT_LT(qp.rate(), kLine / 10);
