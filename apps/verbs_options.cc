@@ -61,6 +61,16 @@ void add_local_options(CLI::App& command, PairCommand& o) {
   command.add_option("--bind", o.choice.bind, "local address to connect from or listen on");
   command.add_option("--control-port", o.choice.control_port, "TCP port of the exchange")
       ->check(whole_number(65535, 1));
+  command
+      .add_option_function<std::string>(
+          "--memory",
+          [&o](const std::string& text) {
+            auto kind = verbs::parse_memory_kind(text);
+            if (!kind) throw CLI::ValidationError("--memory", kind.error().text());
+            o.choice.memory = *kind;
+          },
+          "that messages come from and go to: host, dmabuf:cuda[:NUMBER]")
+      ->default_str("host");
   command.add_option("--cpu", o.choice.cpus,
                      "processors to run on, such as 3 or 0-7; default: those next to the device");
 }

@@ -2,6 +2,10 @@ if(TARGET weft_verbs)
   weft_test(verbs SOURCES unit/verbs_control_test.cc unit/verbs_devices_test.cc unit/verbs_optics_test.cc unit/verbs_plan_test.cc
             fuzz/exchange_replay_test.cc LIBS weft::verbs PkgConfig::WEFT_GENL)
   weft_test(verbs_fake SOURCES unit/verbs_xrc_test.cc support/fake_verbs.cc LIBS weft::verbs TIMEOUT 120)
+  add_library(weft_fake_cuda SHARED support/fake_cuda.cc)  # what dlopen finds instead of the driver
+  set_target_properties(weft_fake_cuda PROPERTIES OUTPUT_NAME cuda SOVERSION 1 LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fake_cuda)
+  add_dependencies(weft_test_verbs_fake weft_fake_cuda)
+  set_target_properties(weft_test_verbs_fake PROPERTIES BUILD_RPATH ${CMAKE_CURRENT_BINARY_DIR}/fake_cuda)
   weft_test(verbs_hosts SOURCES unit/verbs_blame_test.cc unit/verbs_clock_test.cc unit/verbs_launch_test.cc unit/verbs_rounds_test.cc
             LIBS weft::verbs)
   if(TARGET weft_verbs_hosts)

@@ -45,7 +45,22 @@ Expected<void> make_xrc_srq(Connection& c, const PairPlan& plan) {
 }
 
 // Domain, CQ, SRQ and memory: what all QPs share.
-Expected<void> make_shared(Connection& c, const PairPlan& plan, Side side) {
+Expected<Memory> make_memory(const Connection& c, const PairPlan& plan, const MemoryKind& kind) {
+  const std::size_t size = std::max<std::size_t>(memory_of(plan), 4096);
+  if (kind.owner == MemoryKind::Owner::kHost) return Memory::registered(c.pd.get(), size, access_of(plan));
+  // Each of these has a processor look at the bytes of messages, which it cannot.
+  for (const auto& [asked, what] :
+       {std::pair(plan.verify, "--verify"), std::pair(plan.latency, "latency"),
+        std::pair(is_atomic(plan.op), "atomics"), std::pair(plan.inline_size > 0, "--inline")})
+    if (asked)
+      return input_error(fmt::format("memory that the host cannot see has no {}", what), "--memory dmabuf",
+                         "--memory host, or weft verbs bw --op write, read or send without it");
+  auto exported = export_memory(kind, size);
+  if (!exported) return tl::unexpected(exported.error());
+  return Memory::imported(c.pd.get(), std::move(*exported), size, access_of(plan));
+}
+
+Expected<void> make_shared(Connection& c, const PairPlan& plan, Side side, const MemoryKind& kind) {
   if (plan.events) {
     c.channel.reset(ibv_create_comp_channel(c.context));
     if (c.channel == nullptr) return refused("cannot create a completion channel", c.port.device, errno);
@@ -67,7 +82,7 @@ Expected<void> make_shared(Connection& c, const PairPlan& plan, Side side) {
     c.srq.reset(ibv_create_srq(c.pd.get(), &wanted));
     if (c.srq == nullptr) return refused("cannot create an SRQ", fmt::format("{} receives", plan.receives), errno);
   }
-  auto memory = Memory::registered(c.pd.get(), std::max<std::size_t>(memory_of(plan), 4096), access_of(plan));
+  auto memory = make_memory(c, plan, kind);
   if (!memory) return tl::unexpected(memory.error());
   c.memory = std::move(*memory);
   return {};
@@ -278,7 +293,8 @@ Expected<void> fit_plan(PairPlan& plan, const Port& port, std::vector<std::strin
   return check(plan);
 }
 
-Expected<std::unique_ptr<Connection>> connect_pair(const PairPlan& plan, Port port, Control& control, Side side) {
+Expected<std::unique_ptr<Connection>> connect_pair(const PairPlan& plan, Port port, Control& control, Side side,
+                                                   const MemoryKind& memory) {
   auto c = std::make_unique<Connection>();
   c->port = std::move(port);
   c->context = c->port.context.get();
@@ -287,7 +303,7 @@ Expected<std::unique_ptr<Connection>> connect_pair(const PairPlan& plan, Port po
     if (!context) return tl::unexpected(context.error());
     c->context = *context;
   }
-  if (auto done = make_shared(*c, plan, side); !done) return tl::unexpected(done.error());
+  if (auto done = make_shared(*c, plan, side, memory); !done) return tl::unexpected(done.error());
   if (c->xrcd == nullptr) try_inline(*c, plan);
   auto connected = plan.rdma_cm ? connect_by_cm(*c, plan, control, side) : connect_by_tcp(*c, plan, control);
   if (!connected) return tl::unexpected(connected.error());

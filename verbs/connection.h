@@ -55,7 +55,7 @@ enum class Side : std::uint8_t { kCaller, kListener };
 
 // The plan fits both ports. Errors: kEnvironment: out of QPs or memory, peer gone, path refused; kInput: MTU.
 [[nodiscard]] Expected<std::unique_ptr<Connection>> connect_pair(const PairPlan& plan, Port port, Control& control,
-                                                                 Side side);
+                                                                 Side side, const MemoryKind& memory = {});
 
 // rdma_cm: lets the peers' QPs find each other. The listener's port goes out with its offer.
 [[nodiscard]] Expected<ibv_context*> cm_context(const std::string& device);

@@ -79,4 +79,17 @@ Expected<Memory> Memory::registered(ibv_pd* pd, std::size_t size, int access) {
   return memory;
 }
 
+Expected<Memory> Memory::imported(ibv_pd* pd, std::unique_ptr<ExportedMemory> exported, std::size_t size, int access) {
+  Memory memory;
+  memory.exported_ = std::move(exported);
+  memory.size_ = size;
+  const auto address = reinterpret_cast<std::uint64_t>(memory.data());
+  memory.mr_.reset(ibv_reg_dmabuf_mr(pd, 0, size, address, memory.exported_->descriptor(), access));
+  if (memory.mr_ != nullptr) return memory;
+  auto error = refused("cannot register a dma-buf for RDMA", fmt::format("{} B", size), errno);
+  if (error.value().way_out.empty())
+    error.value().way_out = "mlx5, bnxt_re and irdma take them from Linux 5.12 on, soft-RoCE does not; --memory host";
+  return error;
+}
+
 }  // namespace weft::verbs

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "fabric/error.h"
+#include "verbs/memory_kind.h"
 
 namespace weft::verbs {
 
@@ -38,7 +39,13 @@ class Memory {
  public:
   [[nodiscard]] static Expected<Memory> registered(ibv_pd* pd, std::size_t size, int access);
 
-  [[nodiscard]] std::byte* data() const { return bytes_.get(); }
+  // A dma-buf's. Errors: kEnvironment: the device or its driver takes none.
+  [[nodiscard]] static Expected<Memory> imported(ibv_pd* pd, std::unique_ptr<ExportedMemory> exported, std::size_t size,
+                                                 int access);
+
+  // As the device is told; to be read and written here only where mapped().
+  [[nodiscard]] std::byte* data() const { return mapped() ? bytes_.get() : exported_->address(); }
+  [[nodiscard]] bool mapped() const { return exported_ == nullptr; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::uint32_t lkey() const { return mr_->lkey; }
   [[nodiscard]] std::uint32_t rkey() const { return mr_->rkey; }
@@ -51,6 +58,7 @@ class Memory {
     explicit Unmap(std::size_t bytes) : size(bytes) {}
   };
   std::unique_ptr<std::byte, Unmap> bytes_;
+  std::unique_ptr<ExportedMemory> exported_;  // instead
   std::size_t size_ = 0;
   Owned<ibv_mr> mr_;
 };

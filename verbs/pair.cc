@@ -143,7 +143,7 @@ Expected<void> call(PairPlan plan, const LocalChoice& choice, const std::string&
   result.plan = plan;
   result.here = port->device;
   if (auto placed = place(choice.cpus, port->device, result.notes); !placed) return failed(placed.error());
-  auto connection = connect_pair(plan, std::move(*port), *control, Side::kCaller);
+  auto connection = connect_pair(plan, std::move(*port), *control, Side::kCaller, choice.memory);
   if (!connection) return failed(connection.error());
   add(result.notes, (*connection)->notes);
   Session session{**connection, plan, *control, stop};
@@ -190,7 +190,7 @@ Expected<void> serve(const nlohmann::ordered_json& asked, Control& control, cons
   auto sent =
       control.send({ControlKind::kPlan, {{"plan", to_json(*plan)}, {"notes", notes}, {"device", port->device}}});
   if (!sent) return sent;
-  auto connection = connect_pair(*plan, std::move(*port), control, Side::kListener);
+  auto connection = connect_pair(*plan, std::move(*port), control, Side::kListener, choice.memory);
   if (!connection) return tl::unexpected(connection.error());
   Session session{**connection, *plan, control, stop};
   session.patience = choice.patience;

@@ -11,6 +11,7 @@
 #include "fabric/error.h"
 #include "fabric/measurement.h"
 #include "verbs/control.h"
+#include "verbs/memory_kind.h"
 #include "verbs/plan.h"
 
 namespace weft::verbs {
@@ -26,6 +27,7 @@ struct LocalChoice {
   int gid_index = -1;
   std::string bind;  // local address of the control connection, may be empty
   std::uint16_t control_port = kDefaultControlPort;
+  MemoryKind memory;                     // that messages come from and go to
   std::string cpus;                      // "3", "0-7,16"; empty: those next to the device
   Milliseconds limit{20000};             // of each wait for the peer
   Milliseconds patience{15000};          // without any completion

@@ -214,6 +214,8 @@ def no_such_device():
 
 def no_such_feature():
     refused(["--transport", "XRC"], 3, ["the device has no XRC"])
+    refused(["--memory", "dmabuf:cuda", "--verify"], 2, ["memory that the host cannot see has no --verify"])
+    refused(["--memory", "dmabuf:cuda"], 3, ["no CUDA driver on this host"])
 
 
 def random_bytes():

@@ -1,6 +1,7 @@
 #include "tests/support/fake_verbs.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -335,7 +336,6 @@ ibv_context* open_fake_device() {
 }
 
 std::vector<FakeQpFacts> fake_qps() {
-  const std::scoped_lock lock(world().mutex);
   std::vector<FakeQpFacts> all;
   for (const auto& [number, qp] : world().qps)
     all.push_back({number, qp->base.qp_type, qp->base.state, qp->attributes.dest_qp_num, qp->base.recv_cq != nullptr});
@@ -343,15 +343,11 @@ std::vector<FakeQpFacts> fake_qps() {
 }
 unsigned fake_xrc_domains() { return static_cast<unsigned>(world().domains.size()); }
 unsigned fake_srqs(ibv_srq_type type) {
-  const std::scoped_lock lock(world().mutex);
   unsigned count = 0;
   for (const auto& [number, srq] : world().srqs) count += srq->type == type ? 1 : 0;
   return count;
 }
-std::vector<std::string> take_fake_violations() {
-  const std::scoped_lock lock(world().mutex);
-  return std::exchange(world().violations, {});
-}
+std::vector<std::string> take_fake_violations() { return std::exchange(world().violations, {}); }
 
 }  // namespace weft::testing
 
@@ -382,6 +378,11 @@ ibv_mr* ibv_reg_mr(ibv_pd* pd, void* place, size_t length, int access) {
 }
 ibv_mr* ibv_reg_mr_iova2(ibv_pd* pd, void* place, size_t length, uint64_t, unsigned int access) {
   return ibv_reg_mr(pd, place, length, static_cast<int>(access));
+}
+ibv_mr* ibv_reg_dmabuf_mr(ibv_pd* pd, uint64_t offset, size_t length, uint64_t iova, int fd, int access) {
+  const bool good = offset == 0 && lseek(fd, 0, SEEK_END) >= static_cast<off_t>(length);
+  if (!good) refuse("a dma-buf that is none, or too small");
+  return good ? ibv_reg_mr(pd, reinterpret_cast<void*>(iova), length, access) : nullptr;  // NOLINT
 }
 int ibv_dereg_mr(ibv_mr* region) {
   const std::scoped_lock lock(world().mutex);

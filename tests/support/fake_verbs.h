@@ -20,7 +20,7 @@ struct FakeQpFacts {
   bool has_receive_queue = false;
 };
 
-// Closed by ibv_close_device.
+// Closed by ibv_close_device. What follows it is to be asked when no QP moves.
 [[nodiscard]] ibv_context* open_fake_device();
 // QPs that live.
 [[nodiscard]] std::vector<FakeQpFacts> fake_qps();

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <thread>
 
 #include "tests/support/fake_verbs.h"
@@ -39,7 +41,7 @@ struct Host {
 
 // Both hosts, a thread each. `between` is called when the caller is connected, before traffic.
 std::array<Host, 2> run(const PairPlan& asked, const std::function<void(Connection&)>& between = {},
-                        const std::function<void(const TrafficPoint&)>& on_second = {}) {
+                        const std::function<void(const TrafficPoint&)>& on_second = {}, MemoryKind memory = {}) {
   std::array<Host, 2> hosts;
   int sockets[2];
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
@@ -54,7 +56,7 @@ std::array<Host, 2> run(const PairPlan& asked, const std::function<void(Connecti
     Port port = fake_port(IBV_DEVICE_XRC);
     std::vector<std::string> notes;
     if (auto fits = fit_plan(plan, port, notes); !fits) return fits;
-    auto connected = connect_pair(plan, std::move(port), control, side);
+    auto connected = connect_pair(plan, std::move(port), control, side, calls ? memory : MemoryKind{});
     if (!connected) return tl::unexpected(connected.error());
     host.connection = std::move(*connected);
     if (between && calls) between(*host.connection);
@@ -195,6 +197,64 @@ TEST(VerbsLive, RunWithAnEndIsSilent) {
   PairPlan plan = plan_of(Transport::kRc, Op::kSend, 1);
   const auto hosts = run(plan, {}, [](const TrafficPoint&) { FAIL(); });
   EXPECT_FALSE(hosts[0].error);
+}
+
+constexpr MemoryKind kGpu{MemoryKind::Owner::kCuda, 0};
+
+TEST(VerbsGpuMemory, MessagesComeFromAndGoToIt) {
+  for (const Op op : {Op::kSend, Op::kWrite, Op::kRead}) {
+    PairPlan plan = plan_of(Transport::kRc, op, 2);
+    plan.verify = false;
+    plan.inline_size = 0;
+    {
+      const auto fill_there = [](Connection& c) { std::memset(c.memory.data(), 0x5a, c.memory.size()); };
+      const auto hosts = run(plan, op == Op::kRead ? nullptr : std::function<void(Connection&)>(fill_there), {}, kGpu);
+      for (const Host& host : hosts) ASSERT_FALSE(host.error) << to_text(op) << host.error->text();
+      EXPECT_EQ(hosts[0].outcome.mine.sent, 600U);
+      EXPECT_FALSE(hosts[0].connection->memory.mapped());
+      const Layout layout(plan, plan.sizes[0]);
+      const std::byte arrived = hosts[1].connection->memory.data()[layout.incoming(1, 0)];
+      EXPECT_TRUE(op == Op::kRead || arrived == std::byte{0x5a}) << to_text(op);
+    }
+    EXPECT_THAT(testing::take_fake_violations(), IsEmpty());
+  }
+}
+
+TEST(VerbsGpuMemory, WhatAProcessorWouldLookAtIsRefused) {
+  const auto refused_for = [](const std::function<void(PairPlan&)>& change) {
+    PairPlan plan = plan_of(Transport::kRc, Op::kSend, 1);
+    plan.verify = false;
+    plan.inline_size = 0;
+    change(plan);
+    const auto hosts = run(plan, {}, {}, kGpu);
+    EXPECT_TRUE(hosts[0].error && hosts[0].error->code == ErrorCode::kInput);
+    return hosts[0].error ? hosts[0].error->text() : "";
+  };
+  EXPECT_THAT(refused_for([](PairPlan& plan) { plan.verify = true; }), HasSubstr("cannot see has no --verify"));
+  EXPECT_THAT(refused_for([](PairPlan& plan) { plan.latency = true; }), HasSubstr("cannot see has no latency"));
+  EXPECT_THAT(refused_for([](PairPlan& plan) { plan.inline_size = 64; }), HasSubstr("cannot see has no --inline"));
+}
+
+TEST(VerbsGpuMemory, WhatIsMissingIsNamed) {
+  for (const auto& [lacks, text] : {std::pair("none", "no such GPU: 'dmabuf:cuda:0'; this host has none"),
+                                    std::pair("nodmabuf", "the GPU's driver exports no dma-bufs"),
+                                    std::pair("memory", "cannot allocate GPU memory: out of memory")}) {
+    ::setenv("WEFT_FAKE_CUDA", lacks, 1);
+    const auto memory = export_memory(kGpu, 4096);
+    ::unsetenv("WEFT_FAKE_CUDA");
+    ASSERT_FALSE(memory) << lacks;
+    EXPECT_THAT(memory.error().text(), HasSubstr(text));
+  }
+  EXPECT_THAT(export_memory({MemoryKind::Owner::kCuda, 3}, 4096).error().text(),
+              HasSubstr("no such GPU: 'dmabuf:cuda:3'"));
+}
+
+TEST(VerbsGpuMemory, WordsAreReadAndOthersRefused) {
+  EXPECT_EQ(parse_memory_kind("host")->owner, MemoryKind::Owner::kHost);
+  EXPECT_EQ(parse_memory_kind("dmabuf:cuda")->device, 0);
+  EXPECT_EQ(parse_memory_kind("dmabuf:cuda:7")->device, 7);
+  for (const char* wrong : {"", "gpu", "dmabuf", "dmabuf:cuda:", "dmabuf:cuda:x", "dmabuf:cuda:-1", "dmabuf:cuda:1x"})
+    EXPECT_THAT(parse_memory_kind(wrong).error().text(), HasSubstr("no such memory")) << wrong;
 }
 
 TEST(VerbsFakeItself, RefusesWhatTheKernelWould) {
