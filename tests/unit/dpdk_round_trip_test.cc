@@ -76,7 +76,7 @@ TEST(RoundTrip, DelayOfTheReflectorShowsAndNoShorterOne) {
   EXPECT_EQ(result.judged.returned, 4'000U);
   const LatencySummary round_trip = result.judged.round_trip.summary();
   EXPECT_GE(round_trip.min, Duration::us(5'000));
-  EXPECT_LT(round_trip.p50, Duration::us(10'000));
+  EXPECT_LT(round_trip.min, Duration::us(8'000));                  // the rest is the machine's, which may be busy
   EXPECT_LT(result.judged.latency.summary().p50, round_trip.p50);  // one way, without the reflector
 }
 
