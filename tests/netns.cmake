@@ -21,6 +21,9 @@ if(Python3_FOUND AND TARGET weft_dpdk)
   weft_netns(counts Counts everything_arrives drops_are_counted marks_are_counted_and_the_icrc_still_holds)
   weft_netns(pauses Pauses neighbour_that_ignores_pfc_is_found neighbours_that_obey_and_that_do_not
              one_pause_lasts_for_its_quanta own_late_pauses_blame_nobody silence_is_no_verdict tshark_reads_the_frames)
+  foreach(case neighbours_that_obey_and_that_do_not one_pause_lasts_for_its_quanta)  # measure time: nothing beside them
+    set_tests_properties(netns.Pauses.${case} PROPERTIES LABELS heavy)
+  endforeach()
   weft_netns(marks Marks no_bottleneck_no_thresholds wrong_words)
   weft_netns(counts Routed icrc_holds_after_a_router_changed_the_ttl round_trips_through_a_router)
   weft_netns(counts Jumbo four_kilobytes_of_payload respond_at_the_largest_mtu)

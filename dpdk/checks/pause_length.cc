@@ -18,8 +18,8 @@ class Meter {
   }
 
   PauseLengthResult run(std::uint32_t pauses) {
-    const Duration start = now_();
-    listen(start + options_.phase);
+    // As long as after each pause: the longest of more gaps is longer, pause or not.
+    listen(now_() + watched());
     result_.before = frames_;
     result_.spacing = longest_;
     result_.tolerance = longest_ + longest_;
@@ -52,11 +52,13 @@ class Meter {
     }
   }
 
+  // A neighbour that resumes late has its pause over again, and a phase to flow in.
+  [[nodiscard]] Duration watched() const { return result_.asked + result_.asked + options_.phase; }
+
   void pause_once() {
     while (!io_.send(pause_frame(options_, options_.quanta)))
       if (stop_) return;
-    // A neighbour that resumes late has its pause over again, and a phase to flow in.
-    const Duration until = now_() + result_.asked + result_.asked + options_.phase;
+    const Duration until = now_() + watched();
     listen(until);
     if (stop_) return;
     if (until - *last_ > result_.spacing + options_.phase)
