@@ -51,6 +51,7 @@ class Cuda final : public ExportedMemory {
   }
 
  private:
+  // cuda.h: CU_DEVICE_ATTRIBUTE_DMA_BUF_SUPPORTED, CU_MEM_RANGE_HANDLE_TYPE_DMA_BUF_FD.
   static constexpr int kDmaBufSupported = 124, kDmaBufFd = 1;
 
   Expected<void> check(int result, const char* what) const {

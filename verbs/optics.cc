@@ -31,7 +31,7 @@ std::vector<double> lanes(const Bytes& bytes, std::size_t at, std::size_t count)
   return power;
 }
 
-// SFF-8472 rev 12.4, tables 8-5 (byte 92), 9-5 and 9-16.
+// SFF-8472: A0h byte 92; A2h bytes 0 to 39 (thresholds) and 96 to 105 (monitors).
 std::optional<Optics> sfp(const ReadModule& read, const Bytes& base) {
   Optics optics;
   optics.kind = "SFP";
@@ -47,7 +47,7 @@ std::optional<Optics> sfp(const ReadModule& read, const Bytes& base) {
   return optics;
 }
 
-// SFF-8636 rev 2.10a, tables 6-7 to 6-9 (lower page), 6-18 (byte 147) and 6-28 (page 03h).
+// SFF-8636: lower page bytes 22, 34, 50; page 00h bytes 147 and 220; page 03h bytes 128 and 178.
 std::optional<Optics> qsfp(const ReadModule& read, const Bytes& lower) {
   Optics optics;
   optics.kind = "QSFP";
@@ -65,7 +65,8 @@ std::optional<Optics> qsfp(const ReadModule& read, const Bytes& lower) {
   return optics;
 }
 
-// CMIS 5.2, tables 8-4 (lower memory), 8-46 (page 01h, what is monitored), 8-53 (page 02h) and 8-82 (page 11h).
+// CMIS 5: lower memory bytes 2, 14, 88; page 01h bytes 159 and 160; page 02h bytes 128 and 194; page 11h bytes 154 and
+// 186.
 std::optional<Optics> cmis(const ReadModule& read, const Bytes& lower) {
   Optics optics;
   optics.kind = "CMIS";
@@ -92,7 +93,7 @@ std::optional<Optics> cmis(const ReadModule& read, const Bytes& lower) {
 std::optional<Optics> read_optics(const ReadModule& read) {
   const Bytes lower = half(read, 0, 0);
   if (lower.empty()) return std::nullopt;
-  switch (lower[0]) {  // SFF-8024, table 4-1
+  switch (lower[0]) {  // SFF-8024, identifiers
     case 0x03:
       return sfp(read, lower);
     case 0x0c:

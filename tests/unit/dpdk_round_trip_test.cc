@@ -4,36 +4,21 @@
 
 #include <atomic>
 
-#include "dpdk/traffic.h"
 #include "dpdk/traffic_report.h"
 #include "fabric/measurement_json.h"
-#include "tests/support/dpdk.h"
+#include "tests/support/dpdk_traffic.h"
 
 namespace weft::dpdk {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::run;
 
 TrafficOptions round_trips(std::uint64_t count, std::int64_t message = 256) {
-  TrafficOptions options;
-  options.sending_device = options.receiving_device = "net_ring0";
-  StreamSpec stream;
-  stream.message = Bytes{message};
-  stream.mtu = Bytes{1024};
-  stream.count = count;
-  stream.rate.packets_per_second = 200'000;
-  options.streams.push_back(stream);
+  TrafficOptions options = testing::looped(count, message);
+  options.streams[0].rate.packets_per_second = 200'000;
   options.judging.reflect = options.judging.round_trips = true;
   return options;
-}
-
-TrafficResult run(const TrafficOptions& options) {
-  auto traffic = Traffic::create(testing::eal(), options);
-  EXPECT_TRUE(traffic) << traffic.error().text();
-  const std::atomic<bool> stop{false};
-  auto result = (*traffic)->run(stop, {});
-  EXPECT_TRUE(result) << result.error().text();
-  return *result;
 }
 
 TEST(RoundTrip, EverythingComesBackOnce) {
@@ -66,18 +51,6 @@ TEST(RoundTrip, InjectedFaultsAreCountedExactly) {
   EXPECT_EQ(j.returned_marked, injected.marked_ce);
   const Measurement m = to_measurement(options, result);
   EXPECT_EQ(m.traffic[2].counters.at("not_returned"), static_cast<double>(injected.dropped + injected.bad_icrc));
-}
-
-TEST(RoundTrip, DelayOfTheReflectorShowsAndNoShorterOne) {
-  TrafficOptions options = round_trips(4'000);
-  options.streams[0].rate.packets_per_second = 20'000;
-  options.reflecting.delay = Duration::us(5'000);
-  const TrafficResult result = run(options);
-  EXPECT_EQ(result.judged.returned, 4'000U);
-  const LatencySummary round_trip = result.judged.round_trip.summary();
-  EXPECT_GE(round_trip.min, Duration::us(5'000));
-  EXPECT_LT(round_trip.min, Duration::us(8'000));                  // the rest is the machine's, which may be busy
-  EXPECT_LT(result.judged.latency.summary().p50, round_trip.p50);  // one way, without the reflector
 }
 
 TEST(RoundTrip, WhatThePoolCannotHoldIsCounted) {

@@ -1,36 +1,19 @@
 // Whole runs on a looped port: what a sender did on purpose is what the receiver counts.
+#include "tests/support/dpdk_traffic.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 
-#include "dpdk/traffic.h"
 #include "dpdk/traffic_report.h"
 #include "fabric/measurement_json.h"
-#include "tests/support/dpdk.h"
 
 namespace weft::dpdk {
 namespace {
 
-TrafficOptions looped(std::uint64_t count, std::int64_t message = 256) {
-  TrafficOptions options;
-  options.sending_device = options.receiving_device = "net_ring0";
-  StreamSpec stream;
-  stream.message = Bytes{message};
-  stream.mtu = Bytes{1024};
-  stream.count = count;
-  options.streams.push_back(stream);
-  return options;
-}
-
-TrafficResult run(const TrafficOptions& options) {
-  auto traffic = Traffic::create(testing::eal(), options);
-  EXPECT_TRUE(traffic) << traffic.error().text();
-  const std::atomic<bool> stop{false};
-  auto result = (*traffic)->run(stop, {});
-  EXPECT_TRUE(result) << result.error().text();
-  return *result;
-}
+using testing::looped;
+using testing::run;
 
 TEST(Traffic, CleanRunHasNothingToReport) {
   TrafficOptions options = looped(50'000, 5000);

@@ -3,33 +3,16 @@
 
 #include <atomic>
 
-#include "dpdk/traffic.h"
-#include "tests/support/dpdk.h"
+#include "tests/support/dpdk_traffic.h"
 
 namespace weft::dpdk {
 namespace {
 
-TrafficResult run(const TrafficOptions& options) {
-  auto traffic = Traffic::create(testing::eal(), options);
-  EXPECT_TRUE(traffic) << traffic.error().text();
-  const std::atomic<bool> stop{false};
-  auto result = (*traffic)->run(stop, {});
-  EXPECT_TRUE(result) << result.error().text();
-  return *result;
-}
-
-TrafficOptions looped(std::int64_t message) {
-  TrafficOptions options;
-  options.sending_device = options.receiving_device = "net_ring0";
-  StreamSpec stream;
-  stream.message = Bytes{message};
-  stream.mtu = Bytes{1024};
-  options.streams.push_back(stream);
-  return options;
-}
+using testing::looped;
+using testing::run;
 
 TEST(LongRun, TenMillionPacketsWithoutAWrongIcrc) {
-  TrafficOptions options = looped(2500);  // FIRST, MIDDLE and LAST
+  TrafficOptions options = looped(0, 2500);  // FIRST, MIDDLE and LAST
   options.streams[0].qps = 1000;
   options.streams[0].count = 10'000'000;
   options.streams[0].start_psn = 0xFFF000;
@@ -43,7 +26,7 @@ TEST(LongRun, TenMillionPacketsWithoutAWrongIcrc) {
 // The schedule is absolute: what was not given up was sent, to 1 %.
 TEST(LongRun, MeanRateIsTheRateAsked) {
   for (const double rate : {1e4, 2e5}) {
-    TrafficOptions options = looped(64);
+    TrafficOptions options = looped(0, 64);
     options.streams[0].rate.packets_per_second = rate;
     options.duration = Duration::us(3'000'000);
     const TrafficResult result = run(options);
@@ -53,6 +36,19 @@ TEST(LongRun, MeanRateIsTheRateAsked) {
       GTEST_SKIP() << "the machine took the processor away for more than 10 ms at a time";
     EXPECT_NEAR(static_cast<double>(result.sent[0].packets) / result.send_seconds / rate, 1, 0.01) << rate;
   }
+}
+
+TEST(RoundTrip, DelayOfTheReflectorShowsAndNoShorterOne) {
+  TrafficOptions options = looped(4'000);
+  options.streams[0].rate.packets_per_second = 20'000;
+  options.judging.reflect = options.judging.round_trips = true;
+  options.reflecting.delay = Duration::us(5'000);
+  const TrafficResult result = run(options);
+  EXPECT_EQ(result.judged.returned, 4'000U);
+  const LatencySummary round_trip = result.judged.round_trip.summary();
+  EXPECT_GE(round_trip.min, Duration::us(5'000));
+  EXPECT_LT(round_trip.p50, Duration::us(10'000));
+  EXPECT_LT(result.judged.latency.summary().p50, round_trip.p50);  // one way, without the reflector
 }
 
 }  // namespace

@@ -12,13 +12,13 @@ namespace weft::verbs {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds kPatience{20};
-constexpr int kResolveMilliseconds = 3000;
+constexpr std::chrono::seconds kPatience{20};  // until all ranks are connected
+constexpr int kResolveMilliseconds = 3000;     // an ARP that is asked again each second, twice
 
 rdma_conn_param parameters() {
   rdma_conn_param p{};
   p.responder_resources = p.initiator_depth = 1;
-  p.retry_count = p.rnr_retry_count = 7;
+  p.retry_count = p.rnr_retry_count = 7;  // as many as the field of three bits has; of RNR: for ever (IBTA)
   return p;
 }
 

@@ -21,9 +21,10 @@ constexpr std::uint32_t kDepth = 64;                         // messages under w
 constexpr std::uint64_t kLargestSegment = 1U << 20U;         // B
 constexpr std::uint64_t kArrived = std::uint64_t{1} << 63U;  // in wr_id, whose low bits are the rank
 constexpr std::uint64_t kCredit = std::uint64_t{1} << 62U;
-constexpr std::size_t kLine = 64;  // B, of a cache: a rank's credit has one
-constexpr std::chrono::seconds kPatience{15};
-// Polled after the last completion, then slept: ranks that share a processor let each other work.
+constexpr std::size_t kLine = 64;              // B, of a cache: a rank's credit has one
+constexpr std::chrono::seconds kPatience{15};  // without any completion
+// Polled after the last completion, then slept: ranks that share a processor let each other work. Chosen: some round
+// trips of a NIC (5 us), and about what waking up costs.
 constexpr std::chrono::microseconds kSpin{50};
 constexpr std::chrono::microseconds kDoze{20};
 
