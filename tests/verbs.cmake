@@ -1,5 +1,5 @@
 if(TARGET weft_verbs)
-  weft_test(verbs SOURCES unit/verbs_control_test.cc unit/verbs_devices_test.cc unit/verbs_optics_test.cc unit/verbs_plan_test.cc
+  weft_test(verbs SOURCES unit/verbs_arrival_test.cc unit/verbs_control_test.cc unit/verbs_devices_test.cc unit/verbs_optics_test.cc unit/verbs_plan_test.cc
             fuzz/exchange_replay_test.cc LIBS weft::verbs PkgConfig::WEFT_GENL)
   weft_test(verbs_fake SOURCES unit/verbs_xrc_test.cc support/fake_verbs.cc LIBS weft::verbs TIMEOUT 120)
   add_library(weft_fake_cuda SHARED support/fake_cuda.cc)  # what dlopen finds instead of the driver

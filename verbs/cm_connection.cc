@@ -62,7 +62,8 @@ Expected<void> make_qp(Connection& c, rdma_cm_id* id, ibv_qp_init_attr shape) {
   return {};
 }
 
-Expected<void> call(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
+// False: the port that rdma_cm chose is taken.
+Expected<bool> call(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
   auto from = cm_address(control.local_address(), 0);
   auto to = cm_address(control.peer_address(), c.peer.cm_port);
   if (!from) return tl::unexpected(from.error());
@@ -84,11 +85,27 @@ Expected<void> call(Connection& c, const PairPlan& plan, const ibv_qp_init_attr&
   if (rdma_resolve_route(made, kResolveMilliseconds) != 0)
     return refused("rdma_cm cannot resolve the route", control.peer_address(), errno);
   if (auto event = wait_event(c, RDMA_CM_EVENT_ROUTE_RESOLVED, control); !event) return tl::unexpected(event.error());
-  if (auto done = make_qp(c, made, shape); !done) return done;
+  if (auto done = make_qp(c, made, shape); !done) return tl::unexpected(done.error());
   rdma_conn_param p = parameters(c);
-  if (rdma_connect(made, &p) != 0) return refused("rdma_cm cannot connect", control.peer_address(), errno);
+  if (rdma_connect(made, &p) != 0) {
+    const int why = errno;
+    if (!cm_port_was_taken(why)) return refused("rdma_cm cannot connect", control.peer_address(), why);
+    c.qps.pop_back();
+    c.cm.ids.pop_back();
+    return false;
+  }
   if (auto event = wait_event(c, RDMA_CM_EVENT_ESTABLISHED, control); !event) return tl::unexpected(event.error());
-  return {};
+  return true;
+}
+
+Expected<void> call_from_a_free_port(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape,
+                                     Control& control) {
+  for (int tries = 0; tries < kCmPortTries; ++tries) {
+    const auto called = call(c, plan, shape, control);
+    if (!called) return tl::unexpected(called.error());
+    if (*called) return {};
+  }
+  return refused("rdma_cm found no free port", fmt::format("{} tries", kCmPortTries), EADDRINUSE);
 }
 
 Expected<void> answer(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
@@ -147,6 +164,24 @@ Expected<sockaddr_storage> cm_address(const std::string& text, std::uint16_t por
   return address;
 }
 
+Expected<Owned<rdma_cm_id>> cm_listener(rdma_event_channel* channel, const std::string& address, rdma_port_space space,
+                                        int backlog) {
+  auto at = cm_address(address, 0);
+  if (!at) return tl::unexpected(at.error());
+  int why = 0;
+  for (int tries = 0; tries < kCmPortTries; ++tries) {
+    rdma_cm_id* made = nullptr;
+    if (rdma_create_id(channel, &made, nullptr, space) != 0)
+      return refused("cannot make an rdma_cm id", address, errno);
+    Owned<rdma_cm_id> listener(made);
+    if (rdma_bind_addr(made, reinterpret_cast<sockaddr*>(&*at)) == 0 && rdma_listen(made, backlog) == 0)
+      return listener;
+    why = errno;
+    if (!cm_port_was_taken(why)) break;
+  }
+  return refused("rdma_cm cannot listen", address, why);
+}
+
 std::string cm_device_of(const std::string& address) {
   auto at = cm_address(address, 0);
   const Owned<rdma_event_channel> channel(at ? rdma_create_event_channel() : nullptr);
@@ -172,23 +207,19 @@ Expected<ibv_context*> cm_context(const std::string& device) {
 }
 
 Expected<std::uint16_t> cm_listen(Connection& c, const PairPlan& plan, const std::string& address) {
-  auto at = cm_address(address, 0);
-  if (!at) return tl::unexpected(at.error());
   if (auto done = make_channel(c); !done) return tl::unexpected(done.error());
-  rdma_cm_id* made = nullptr;
-  if (rdma_create_id(c.cm.channel.get(), &made, nullptr, space_of(plan)) != 0)
-    return refused("cannot make an rdma_cm id", c.port.device, errno);
-  c.cm.listener.reset(made);
-  if (rdma_bind_addr(made, reinterpret_cast<sockaddr*>(&*at)) != 0 || rdma_listen(made, 64) != 0)
-    return refused("rdma_cm cannot listen", address, errno);
-  return ntohs(rdma_get_src_port(made));
+  auto listener = cm_listener(c.cm.channel.get(), address, space_of(plan), 64);
+  if (!listener) return tl::unexpected(listener.error());
+  c.cm.listener = std::move(*listener);
+  return ntohs(rdma_get_src_port(c.cm.listener.get()));
 }
 
 Expected<void> cm_connect(Connection& c, const PairPlan& plan, ibv_qp_init_attr shape, Control& control, Side side) {
   if (side == Side::kCaller)
     if (auto done = make_channel(c); !done) return done;
   for (std::uint32_t i = 0; i < plan.qps; ++i) {
-    auto done = side == Side::kCaller ? call(c, plan, shape, control) : answer(c, plan, shape, control);
+    auto done =
+        side == Side::kCaller ? call_from_a_free_port(c, plan, shape, control) : answer(c, plan, shape, control);
     if (!done) return done;
   }
   return {};

@@ -1,6 +1,7 @@
 // Two hosts with their QPs connected: made from a plan over the control connection, by TCP or by rdma_cm.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -63,6 +64,13 @@ enum class Side : std::uint8_t { kCaller, kListener };
 [[nodiscard]] Expected<Owned<rdma_event_channel>> cm_channel();
 // Errors: kInput: not an address.
 [[nodiscard]] Expected<sockaddr_storage> cm_address(const std::string& text, std::uint16_t port);
+// Listens at a free port of the address. Errors: kInput: not an address; kEnvironment.
+[[nodiscard]] Expected<Owned<rdma_cm_id>> cm_listener(rdma_event_channel* channel, const std::string& address,
+                                                      rdma_port_space space, int backlog);
+// Whether a call failed by the port that rdma_cm chose. It does not know those that TCP's sockets hold, which an iWARP
+// device without a port mapper cannot have: another try gets another port, by chance.
+[[nodiscard]] constexpr bool cm_port_was_taken(int error) { return error == EADDRINUSE || error == EADDRNOTAVAIL; }
+constexpr int kCmPortTries = 32;
 // Why an event is not the one that was waited for.
 [[nodiscard]] Error cm_error(const rdma_cm_event& event);
 // Waits until events may be there, for a while.

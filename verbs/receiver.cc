@@ -15,12 +15,13 @@ std::uint64_t largest_of(const PairPlan& plan) { return *std::max_element(plan.s
 }  // namespace
 
 Receiver::Receiver(Connection& connection, const PairPlan& plan)
-    : connection_(connection), plan_(plan), largest_(plan, largest_of(plan)), next_(plan.qps) {
+    : connection_(connection), plan_(plan), largest_(plan, largest_of(plan)) {
   length_ = largest_of(plan) + (plan.transport == Transport::kUd ? kGrhSize : 0);
   receives_each_ = takes_receives(plan.op) ? (plan.srq ? (plan.receives + plan.qps - 1) / plan.qps : plan.receives) : 0;
   // While bytes are checked each receive has a slot of its own.
   if (plan.verify) receives_each_ = std::min(receives_each_, largest_.slots());
   window_ = takes_receives(plan.op) ? std::min(largest_.slots(), receives_each_) : largest_.slots();
+  orders_.assign(plan.qps, ArrivalOrder(is_reliable(plan.transport) ? 0 : window_));
   for (std::size_t i = 0; i < connection.qps.size(); ++i) qp_of_number_[connection.qps[i]->qp_num] = i;
 }
 
@@ -55,7 +56,7 @@ Expected<void> Receiver::post(std::uint64_t receive) {
 void Receiver::start(std::uint64_t size) {
   size_ = size;
   report_ = {};
-  std::fill(next_.begin(), next_.end(), 0);
+  std::fill(orders_.begin(), orders_.end(), ArrivalOrder(is_reliable(plan_.transport) ? 0 : window_));
   const Layout layout(plan_, size);
   std::byte* const memory = connection_.memory.data();
   // What the peer's reads and atomics find here, and where its writes go.
@@ -82,19 +83,20 @@ Expected<void> Receiver::take(const ibv_wc& completion) {
 void Receiver::check_received(const ibv_wc& completion, std::uint64_t receive) {
   const std::uint64_t qp = connection_.srq != nullptr ? qp_of_number_[completion.qp_num] : receive / receives_each_;
   if (plan_.op == Op::kWriteImm) {  // the number of the message came along; its bytes are checked with its round
-    next_[qp] = std::max<std::uint64_t>(next_[qp], ntohl(completion.imm_data) + std::uint64_t{1});
+    orders_[qp].advance_to(ntohl(completion.imm_data) + std::uint64_t{1});
     return;
   }
   const std::uint64_t grh = plan_.transport == Transport::kUd ? kGrhSize : 0;
   const std::span<const std::byte> bytes(connection_.memory.data() + last_place_, size_);
   ++report_.checked;
-  bool good = completion.byte_len == size_ + grh;
-  const std::uint64_t ahead = is_reliable(plan_.transport) ? 1 : window_ + 1;  // others lose messages
-  std::uint64_t message = next_[qp];
-  while (message < next_[qp] + ahead && !holds(bytes, message_key(size_, qp, message))) ++message;
-  good = good && message < next_[qp] + ahead;
-  if (!good) ++report_.corrupt;
-  next_[qp] = good ? message + 1 : next_[qp] + 1;
+  const bool whole = completion.byte_len == size_ + grh;
+  ArrivalOrder& order = orders_[qp];
+  const Arrival arrival =
+      order.take([&](std::uint64_t message) { return whole && holds(bytes, message_key(size_, qp, message)); });
+  if (arrival == Arrival::kWrong) ++report_.corrupt;
+  if (arrival != Arrival::kLate) return;
+  ++report_.reordered;
+  if (order.was_given_up() && report_.lost > 0) --report_.lost;
 }
 
 bool Receiver::slot_holds(std::uint64_t qp, std::uint64_t message) const {
@@ -119,7 +121,7 @@ void Receiver::check_written(std::uint64_t from, std::uint64_t to) {
         ++report_.corrupt;
       else if (plan_.op == Op::kWrite)
         ++report_.lost;
-      else if (next_[qp] > message)
+      else if (orders_[qp].next() > message)
         ++report_.corrupt;
     }
 }

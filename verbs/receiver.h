@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "verbs/arrival_order.h"
 #include "verbs/traffic.h"
 
 namespace weft::verbs {
@@ -29,7 +30,9 @@ class Receiver {
   // Of the peer's messages so far, by their number; what is missing is lost.
   void count_lost(std::uint64_t sent) { report_.lost = sent > report_.received ? sent - report_.received : 0; }
   // Each QP goes on with this message, whatever was lost before.
-  void skip_to(std::uint64_t message) { std::fill(next_.begin(), next_.end(), message); }
+  void skip_to(std::uint64_t message) {
+    for (ArrivalOrder& order : orders_) order.give_up_before(message);
+  }
   [[nodiscard]] bool has_all_written(std::uint64_t from, std::uint64_t to) const;
   // The counters that the peer's atomics left: as many as each QP sent.
   void check_counters(const std::vector<std::uint64_t>& sent);
@@ -50,7 +53,7 @@ class Receiver {
   std::uint64_t window_ = 0, receives_each_ = 0;
   std::uint64_t size_ = 0, last_place_ = 0;
   SideReport report_;
-  std::vector<std::uint64_t> next_;  // expected message of each QP
+  std::vector<ArrivalOrder> orders_;  // of each QP
   std::unordered_map<std::uint32_t, std::uint64_t> qp_of_number_;
 };
 

@@ -40,6 +40,7 @@ struct SideReport {
   std::uint64_t received = 0;     // by send or write_imm
   std::uint64_t lost = 0;         // of the peer's
   std::uint64_t corrupt = 0;      // messages with a wrong byte
+  std::uint64_t reordered = 0;    // of those checked: came after later ones, or after they were given up as lost
   std::uint64_t checked = 0;      // messages, every byte
   std::uint64_t nanoseconds = 0;  // from the first post to the last completion, without pauses for checks
   double peak_gbits = 0;          // of the best 10 ms and four full queues; 0: too short

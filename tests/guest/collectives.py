@@ -7,4 +7,4 @@ class Collectives(GuestTest):
         self.cases("rank_cases.py", 14, "--nodes", "8")
 
     def test_soft_iwarp_over_rdma_cm(self):
-        self.cases("rank_cases.py", 4, "--nodes", "4", "--transport", "siw")
+        self.cases("rank_cases.py", 5, "--nodes", "4", "--transport", "siw")

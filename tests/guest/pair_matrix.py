@@ -105,6 +105,13 @@ def iwarp_limits():
         pairs.expect(code in (2, 3) and text in errors, f"{code} {errors}")
 
 
+def iwarp_beside_tcp():
+    """Of the 12 QPs' ports and the listener's, half are taken at first: others are found."""
+    with pairs.half_the_ports_taken():
+        caller = pairs.pair("bw", ["--op", "write", "--rdma-cm", "--qps", "12", "--sizes", "4K", "--iterations", "20", "--verify"])
+    pairs.whole(caller, [4096], 240)
+
+
 def rxe_cases():
     cases = {}
     for transport, ops in OPS.items():
@@ -130,7 +137,7 @@ def rxe_cases():
 def siw_cases():
     cases = {f"{test} {op} iWARP": functools.partial(iwarp, test, op)
              for test in ("bw", "lat") for op in ("write", "read", "send")}
-    return cases | {"iWARP says what it has not": iwarp_limits}
+    return cases | {"iWARP says what it has not": iwarp_limits, "iWARP beside TCP": iwarp_beside_tcp}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Inside the guest: pairs of `weft verbs` processes. One line a case on stdout: "ok NAME" or "FAILED NAME: why"."""
+import contextlib
 import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -123,6 +125,21 @@ def run_all(cases, chosen):
             text = " ".join(f"{type(error).__name__}: {error}".split())
             print(f"FAILED {name} ({time.monotonic() - start:.1f} s): {text}", flush=True)
     return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def half_the_ports_taken():
+    """TCP's sockets hold half of the 64 ports that rdma_cm, which does not know of them, chooses from by chance."""
+    setting = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+    before = setting.read_text()
+    setting.write_text("40000 40063")
+    with contextlib.ExitStack() as held:
+        for port in range(40000, 40064, 2):
+            held.enter_context(socket.socket()).bind(("0.0.0.0", port))
+        try:
+            yield
+        finally:
+            setting.write_text(before)
 
 
 def shell(command, check=True):

@@ -81,6 +81,11 @@ def every_kind(hosts, ranks, joined="copies", type_="float"):
     return case
 
 
+def beside_tcp():
+    with pairs.half_the_ports_taken():
+        every_kind(3, 1)()
+
+
 def every_algorithm_of_all_reduce():
     for algorithm in ("halving_doubling", "tree"):
         exact([[1], [2], [3], [4]], "all_reduce", "--algorithm", algorithm)
@@ -183,6 +188,7 @@ ROCE = {
 }
 IWARP = {
     "three ranks": every_kind(3, 1),
+    "three ranks beside TCP": beside_tcp,
     "four hosts with two ranks, int32": every_kind(4, 2, type_="int32"),
     "host that dies is named": host_that_dies_is_named,
     "over agents": over_agents,

@@ -7,10 +7,10 @@ class VerbsPairs(GuestTest):
         self.cases("pair_matrix.py", 80)
 
     def test_soft_iwarp_over_rdma_cm(self):
-        self.cases("pair_matrix.py", 7, "--transport", "siw")
+        self.cases("pair_matrix.py", 8, "--transport", "siw")
 
     def test_each_fault_has_its_message_exit_code_and_bound(self):
-        self.cases("pair_faults.py", 19)
+        self.cases("pair_faults.py", 20)
 
     def test_wire_is_rocev2_and_flow_labels_spread_source_ports(self):
         self.cases("pair_wire.py", 5)

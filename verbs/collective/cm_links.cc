@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -27,18 +28,13 @@ rdma_conn_param parameters() {
 Expected<void> CmLinks::listen(ibv_context* context, const std::string& address) {
   context_ = context;
   address_ = address;
-  auto at = cm_address(address, 0);
-  if (!at) return tl::unexpected(at.error());
   auto channel = cm_channel();
   if (!channel) return tl::unexpected(channel.error());
   channel_ = std::move(*channel);
-  rdma_cm_id* made = nullptr;
-  if (rdma_create_id(channel_.get(), &made, nullptr, RDMA_PS_TCP) != 0)
-    return refused("cannot make an rdma_cm id", address, errno);
-  listener_.reset(made);
-  if (rdma_bind_addr(made, reinterpret_cast<sockaddr*>(&*at)) != 0 || rdma_listen(made, 256) != 0)
-    return refused("rdma_cm cannot listen", address, errno);
-  if (made->verbs != context)
+  auto listener = cm_listener(channel_.get(), address, RDMA_PS_TCP, 256);
+  if (!listener) return tl::unexpected(listener.error());
+  listener_ = std::move(*listener);
+  if (listener_->verbs != context)
     return input_error("with iWARP a rank's device is the one that has its host's address",
                        fmt::format("{} is not of {}", address, ibv_get_device_name(context->device)),
                        "leave --devices out, or give --peers that device's address");
@@ -68,6 +64,13 @@ Expected<void> CmLinks::call(std::uint32_t rank, const Place& place) {
                         kResolveMilliseconds) != 0)
     return refused("rdma_cm cannot resolve a rank's address", place.address, errno);
   return {};
+}
+
+Expected<void> CmLinks::call_again(const rdma_cm_id& id, const std::map<std::uint32_t, Place>& places) {
+  const auto at = std::ranges::find(ids_, &id, [](const auto& entry) { return entry.second.get(); });
+  const std::uint32_t rank = at->first;
+  ids_.erase(at);
+  return call(rank, places.at(rank));
 }
 
 Expected<void> CmLinks::answer(const rdma_cm_event& event, const std::map<std::uint32_t, Place>& places) {
@@ -100,8 +103,10 @@ Expected<void> CmLinks::take(const rdma_cm_event& event, const std::map<std::uin
       return {};
     case RDMA_CM_EVENT_ROUTE_RESOLVED:
       if (auto made = make_qp(event.id); !made) return made;
-      if (rdma_connect(event.id, &p) != 0) return refused("rdma_cm cannot connect", address_, errno);
-      return {};
+      if (rdma_connect(event.id, &p) == 0) return {};
+      if (const int why = errno; !cm_port_was_taken(why) || ++ports_taken_ == kCmPortTries * places.size())
+        return refused("rdma_cm cannot connect", address_, why);
+      return call_again(*event.id, places);
     case RDMA_CM_EVENT_CONNECT_REQUEST:
       return answer(event, places);
     case RDMA_CM_EVENT_ESTABLISHED:

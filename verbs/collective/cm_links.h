@@ -28,6 +28,8 @@ class CmLinks {
   using Id = std::unique_ptr<rdma_cm_id, CmLink::DestroyQpToo>;
 
   [[nodiscard]] Expected<void> call(std::uint32_t rank, const Place& place);
+  // From another port: the one that rdma_cm chose for the id was taken.
+  [[nodiscard]] Expected<void> call_again(const rdma_cm_id& id, const std::map<std::uint32_t, Place>& places);
   [[nodiscard]] Expected<void> take(const rdma_cm_event& event, const std::map<std::uint32_t, Place>& places);
   [[nodiscard]] Expected<void> answer(const rdma_cm_event& event, const std::map<std::uint32_t, Place>& places);
   [[nodiscard]] Expected<void> make_qp(rdma_cm_id* id);
@@ -41,7 +43,7 @@ class CmLinks {
   ibv_qp_init_attr shape_{};
   std::string address_;
   std::uint32_t rank_ = 0;
-  std::size_t established_ = 0;
+  std::size_t established_ = 0, ports_taken_ = 0;
 };
 
 }  // namespace weft::verbs

@@ -11,6 +11,8 @@ HostMesh::HostMesh(std::unique_ptr<JoinedMesh> outside, std::size_t bytes, Memor
       first_(first),
       count_(count) {}
 
+Expected<void> HostMesh::connect() { return outside_ != nullptr ? outside_->connect() : Expected<void>(); }
+
 std::span<std::byte> HostMesh::memory() { return outside_ != nullptr ? outside_->memory() : memory_; }
 
 Expected<void> HostMesh::exchange(std::span<const Send> sends, std::span<const Receive> receives) {

@@ -15,6 +15,7 @@ class HostMesh final : public JoinedMesh {
   // Ranks [first, first + count) are here. `outside` is null where there are no others; then `bytes` are its memory.
   HostMesh(std::unique_ptr<JoinedMesh> outside, std::size_t bytes, MemorySwitch& inside, std::uint32_t rank,
            std::uint32_t first, std::uint32_t count);
+  [[nodiscard]] Expected<void> connect() override;
   [[nodiscard]] std::span<std::byte> memory() override;
   // What the host's own ranks get leaves first and is waited for last, so that both ways run side by side.
   [[nodiscard]] Expected<void> exchange(std::span<const Send> sends, std::span<const Receive> receives) override;

@@ -111,7 +111,7 @@ class HostRun {
                                               request_.host * request_.ranks_here, request_.ranks_here);
     else
       meshes_[i] = std::move(outside);
-    return {};
+    return meshes_[i]->connect();
   }
 
   // A thread each; meanwhile other hosts are heard, for one that gives up ends all. The cause's error, not those of

@@ -22,13 +22,18 @@ struct MeshNeighbours {
 
 class JoinedMesh : public Mesh {
  public:
+  // To be called once, before the first exchange; returns when all ranks are ready to receive. A mesh that fails to is
+  // kept until the error is told: when it goes its peers lose their connections to it, and that is not the cause.
+  // Bounded. Errors: kEnvironment: a rank that cannot be reached, RoCE here and iWARP there; kInput: nonsense from a
+  // peer; kInterrupted.
+  [[nodiscard]] virtual Expected<void> connect() { return {}; }
   [[nodiscard]] virtual std::span<std::byte> memory() = 0;  // that messages come from and go to
   // To be called after the last exchange: no peer loses its connection to this rank before it has ended too. Bounded.
   virtual void leave() {}
 };
 
-// An RC QP to each rank, with iWARP by rdma_cm. Errors: kEnvironment: no device, a rank that does not come, RoCE here
-// and iWARP there; kInput: nonsense from a peer.
+// An RC QP to each rank, with iWARP by rdma_cm, to be connected. Errors: kEnvironment: no device, a rank that does not
+// come; kInput: nonsense from a peer.
 [[nodiscard]] Expected<std::unique_ptr<JoinedMesh>> join_by_verbs(const CollectiveSpec& spec,
                                                                   const MeshNeighbours& neighbours,
                                                                   const LocalChoice& choice, std::size_t memory_bytes,

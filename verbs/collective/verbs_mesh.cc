@@ -91,11 +91,10 @@ class VerbsMesh final : public JoinedMesh {
     return {};
   }
 
-  // Offers go out, QPs are connected; returns when all ranks are ready to receive.
-  Expected<void> join() {
+  Expected<void> connect() override {
     const auto theirs = trade_offers(controls_, offers());
     if (!theirs) return tl::unexpected(theirs.error());
-    if (auto connected = connect(*theirs); !connected) return connected;
+    if (auto connected = connect_to(*theirs); !connected) return connected;
     return meet();
   }
 
@@ -158,7 +157,7 @@ class VerbsMesh final : public JoinedMesh {
     return all;
   }
 
-  Expected<void> connect(const PeerOffers& offers) {
+  Expected<void> connect_to(const PeerOffers& offers) {
     std::map<std::uint32_t, CmLinks::Place> places;
     for (auto& [rank, peer] : peers_) {
       const auto offer = offer_from_json(offers.at(rank));
@@ -327,7 +326,6 @@ Expected<std::unique_ptr<JoinedMesh>> join_by_verbs(const CollectiveSpec& spec, 
   if (!port) return tl::unexpected(port.error());
   auto mesh = std::make_unique<VerbsMesh>(std::move(*controls), std::move(*port), spec.rank, stop);
   if (auto made = mesh->make(memory_bytes); !made) return tl::unexpected(made.error());
-  if (auto joined = mesh->join(); !joined) return tl::unexpected(joined.error());
   return mesh;
 }
 

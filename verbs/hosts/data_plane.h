@@ -30,7 +30,7 @@ class DataPlane {
   [[nodiscard]] virtual PairResult call(const PairPlan& plan, const std::string& peer, std::uint16_t port,
                                         const std::function<void()>& gate, const OnPoint& on_point,
                                         const std::atomic<bool>& stop) = 0;
-  // A mesh of all ranks of a collective.
+  // A mesh of all ranks of a collective, to be connected.
   [[nodiscard]] virtual Expected<std::unique_ptr<JoinedMesh>> join(const CollectiveSpec& spec,
                                                                    const MeshNeighbours& neighbours,
                                                                    std::size_t memory_bytes,

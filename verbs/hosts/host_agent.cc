@@ -143,6 +143,7 @@ void HostAgent::run_ranks(Running& running, const CollectiveSpec& spec, const Wo
     event.point = point;
     running.push(std::move(event));
   };
+  std::unique_ptr<JoinedMesh> mesh;  // until its error is told
   const auto all = [&]() -> Expected<void> {
     MeshNeighbours neighbours;
     for (const auto& [task, awaited] : work) {
@@ -153,14 +154,16 @@ void HostAgent::run_ranks(Running& running, const CollectiveSpec& spec, const Wo
     }
     const auto bytes = memory_of(spec);
     if (!bytes) return tl::unexpected(bytes.error());
-    const auto mesh = plane_->join(spec, neighbours, *bytes, running.stop);
-    if (!mesh) return tl::unexpected(mesh.error());
+    auto met = plane_->join(spec, neighbours, *bytes, running.stop);
+    if (!met) return tl::unexpected(met.error());
+    mesh = std::move(*met);
+    if (auto connected = mesh->connect(); !connected) return connected;
     was_at_gate = true;
     const auto started = running.pass_gate(limits_.ready);
     if (!started) return tl::unexpected(Error{ErrorCode::kInterrupted, "stopped before the start", {}, {}, {}});
     begun = *started;
-    auto ran = run_collective(spec, **mesh, (*mesh)->memory(), on_point, running.stop);
-    if (ran) (*mesh)->leave();
+    auto ran = run_collective(spec, *mesh, mesh->memory(), on_point, running.stop);
+    if (ran) mesh->leave();
     return ran;
   };
   const auto done = all();
