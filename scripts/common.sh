@@ -78,6 +78,7 @@ corpus_of() {
 longest_input() {
   case $1 in
     weft_fuzz_arrival) echo 512 ;;
+    weft_fuzz_icmp) echo 256 ;;
     weft_fuzz_rc) echo 128 ;;
     *) echo 0 ;;  # libFuzzer decides
   esac

@@ -35,6 +35,7 @@ std::optional<IcmpError> parse_v6(std::span<const std::uint8_t> bytes) {
   bytes = bytes.subspan(wire::UdpHeader::kSize);
   IcmpError error;
   error.from = Address(outer.source);
+  if (error.from.is_none()) return std::nullopt;
   error.kind = kind == kTimeExceededV6 ? IcmpKind::kTimeExceeded : IcmpKind::kUnreachable;
   error.code = code;
   error.destination = Address(inner.destination);
@@ -63,6 +64,7 @@ std::optional<IcmpError> parse_icmp_error(std::span<const std::uint8_t> frame) {
   frame = frame.subspan(kIcmpHeader);
   const auto inner = take_ipv4(frame);
   if (!inner || inner->protocol != wire::kProtocolUdp || frame.size() < wire::UdpHeader::kSize) return std::nullopt;
+  if (outer->source == 0) return std::nullopt;
   const auto udp = wire::decode<wire::UdpHeader>(frame);
   const IcmpKind what = kind == kTimeExceeded ? IcmpKind::kTimeExceeded : IcmpKind::kUnreachable;
   return IcmpError{outer->source,       what, code, inner->destination, inner->identification, 0, udp.source_port,

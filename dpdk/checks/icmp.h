@@ -30,7 +30,7 @@ struct IcmpError {
   return error.kind == IcmpKind::kUnreachable && error.code == (error.from.is_v4() ? 3 : 4);
 }
 
-// Reads any Ethernet frame; nullopt where it is no ICMP error about a UDP packet.
+// Reads any Ethernet frame; nullopt where it is no ICMP error about a UDP packet, or comes from nobody (0.0.0.0, ::).
 [[nodiscard]] std::optional<IcmpError> parse_icmp_error(std::span<const std::uint8_t> frame);
 
 // RFC 1071, over any bytes: for tests that answer as a router would.

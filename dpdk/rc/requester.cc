@@ -216,8 +216,7 @@ void Requester::take_ack(const wire::Aeth& aeth, Psn psn, Duration now) {
     case wire::AckKind::kAck:
       ++counts_.acks;
       if (!acknowledge(psn + 1, now)) {  // section 9.7.5.1.4: a read before it was answered, and the answer is lost
-        ++counts_.implied_naks;
-        go_back(unacknowledged_);
+        take_implied_nak();
       }
       return;
     case wire::AckKind::kRnrNak:
@@ -251,8 +250,7 @@ void Requester::take_response(const wire::ParsedFrame& frame, Psn psn, Duration 
   if (psn != placed->first + placed->fetched) {
     if (psn < placed->first + placed->fetched) return;  // again
     acknowledge(placed->first, now);
-    ++counts_.implied_naks;
-    return go_back(unacknowledged_);  // one before it is lost
+    return take_implied_nak();  // one before it is lost
   }
   const auto operation = static_cast<Operation>(frame.headers.bth.opcode & 0x1FU);
   const Work& work = placed->work;
@@ -271,9 +269,15 @@ void Requester::take_response(const wire::ParsedFrame& frame, Psn psn, Duration 
   ++placed->fetched;
   if (!acknowledge(psn + 1, now)) {  // an earlier fetch has not been answered
     --placed->fetched;
-    ++counts_.implied_naks;
-    go_back(unacknowledged_);
+    take_implied_nak();
   }
+}
+
+// Every answer behind the lost one says so again, so that each cannot use up a retry. The timer goes on instead: where
+// nothing else comes, timeouts use them up.
+void Requester::take_implied_nak() {
+  ++counts_.implied_naks;
+  next_ = unacknowledged_;
 }
 
 void Requester::go_back(Psn psn) {

@@ -88,6 +88,7 @@ class Requester {
   bool acknowledge(Psn psn, Duration now);
   void take_ack(const wire::Aeth& aeth, Psn psn, Duration now);
   void take_response(const wire::ParsedFrame& frame, Psn psn, Duration now);
+  void take_implied_nak();
   void go_back(Psn psn);
   void retire();
   void progressed(Duration now);

@@ -13,8 +13,21 @@ TEST(ArrivalFuzz, CorpusOfTheWireIsAnswered) {
   EXPECT_GE(good, 20U);
 }
 
+TEST(ArrivalFuzz, StampedFramesTurnAround) {
+  std::size_t right = 0, wrong = 0;
+  for (const std::string& frame : testing::corpus_of("arrival")) {
+    check_arrival_input(frame);
+    const std::span bytes(reinterpret_cast<const std::uint8_t*>(frame.data()), frame.size());
+    const auto layout = wire::find_layout(bytes);
+    if (layout && dpdk::find_stamp(bytes, *layout)) ++(wire::icrc_matches(bytes, *layout) ? right : wrong);
+  }
+  EXPECT_GE(right, 4U);
+  EXPECT_GE(wrong, 2U);
+}
+
 TEST(ArrivalFuzz, SeededMutationsAreAnswered) {
-  const auto frames = testing::corpus_of("wire");
+  auto frames = testing::corpus_of("wire");
+  for (std::string& frame : testing::corpus_of("arrival")) frames.push_back(std::move(frame));
   std::mt19937_64 random(77);
   std::size_t good = 0;
   constexpr std::size_t kRuns = 4000;

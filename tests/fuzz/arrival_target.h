@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dpdk/judge.h"
+#include "dpdk/turn.h"
 
 namespace weft {
 
@@ -35,6 +36,28 @@ inline void check_psns(std::span<const std::uint8_t> bytes) {
   WEFT_CHECK(counts.lost <= (counts.packets + 1) * dpdk::PsnTracker::kFarthest);
 }
 
+// A stamped frame that is turned around stays the frame that it was, from the other side, with an ICRC as right or
+// wrong; turned again it is the first one, but for what a turn renews: TTL, checksums, the stamp's direction.
+inline void check_turn(std::span<const std::uint8_t> bytes, const wire::FrameLayout& layout) {
+  if (!dpdk::find_stamp(bytes, layout)) return;
+  dpdk::Turner turner;
+  const bool right = wire::icrc_matches(bytes, layout);
+  std::vector<std::uint8_t> once(bytes.begin(), bytes.end());
+  turner.turn(once, layout);
+  const auto after = wire::find_layout(once);
+  WEFT_CHECK(after && same_layout(*after, layout) && wire::icrc_matches(once, *after) == right);
+  WEFT_CHECK(dpdk::find_stamp(once, layout)->magic == dpdk::Stamp::kTurned);
+  std::vector<std::uint8_t> twice = once, thrice;
+  turner.turn(twice, layout);
+  thrice = twice;
+  turner.turn(thrice, layout);
+  WEFT_CHECK(thrice == once && wire::icrc_matches(twice, layout) == right);
+  const auto payload = [&](const auto& frame) { return std::span(frame).subspan(layout.payload + dpdk::Stamp::kSize); };
+  WEFT_CHECK(std::ranges::equal(std::span(twice).first(12), bytes.first(12)));
+  WEFT_CHECK(std::ranges::equal(payload(twice).first(layout.payload_size - dpdk::Stamp::kSize),
+                                payload(bytes).first(layout.payload_size - dpdk::Stamp::kSize)));
+}
+
 // The fast classification is find_layout()'s; a judge counts every frame once. True where the frame is RoCEv2.
 inline bool check_arrival_input(std::string_view text) {
   const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
@@ -42,6 +65,7 @@ inline bool check_arrival_input(std::string_view text) {
   const auto layout = wire::find_layout(bytes);
   WEFT_CHECK(layout.has_value() == (arrival.kind != dpdk::ArrivalKind::kForeign));
   if (layout) WEFT_CHECK(same_layout(*layout, arrival.layout) && arrival.flow != 0);
+  if (layout) check_turn(bytes, *layout);
   check_psns(bytes.first(std::min<std::size_t>(bytes.size(), 64)));  // a far step costs 512 operations
   dpdk::JudgeOptions options;
   options.icrc_one_in = text.size() % 2 == 0 ? 1 : 0;

@@ -217,6 +217,22 @@ TEST_F(RcRequester, LostReadResponseIsAskedForFromThere) {
   EXPECT_EQ(again.view.headers.extensions.reth, (wire::Reth{0x1000 + 256, 7, 344}));
 }
 
+// However many later answers ask for it: timeouts at 100, 200 and 300 us, the third one after the last retry.
+TEST_F(RcRequester, ResponseThatNeverComesUsesUpTheRetries) {
+  make([](Settings& s) { s.retries = 2; });
+  post(Op::kRead, 600);
+  EXPECT_EQ(sent(Duration::us(0)), (Texts{"RDMA_READ_REQUEST 100"}));
+  const Frame last = pattern(88, 3);
+  for (int us = 10; us < 300; us += 10) {
+    answer(wire::Operation::kReadResponseLast, 102, {}, last, Duration::us(us));
+    EXPECT_EQ(sent(Duration::us(us)), (Texts{"RDMA_READ_REQUEST 100"})) << us;
+  }
+  EXPECT_EQ(requester_->counts().implied_naks, 29U);
+  EXPECT_EQ(sent(Duration::us(300)), Texts{});
+  EXPECT_EQ(completed(), (Texts{"1 retries excee"}));
+  EXPECT_EQ(requester_->counts().timeouts, 3U);
+}
+
 TEST_F(RcRequester, AckBehindAnUnansweredReadMeansItsAnswerIsLost) {
   make();
   post(Op::kRead, 10, 1);
