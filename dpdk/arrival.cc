@@ -38,7 +38,7 @@ T load(const std::uint8_t* at) {
 std::uint32_t load16(const std::uint8_t* at) { return std::uint32_t{at[0]} << 8 | at[1]; }
 std::uint32_t load32(const std::uint8_t* at) { return __builtin_bswap32(load<std::uint32_t>(at)); }
 
-constexpr auto u32 = [](std::size_t size) { return static_cast<std::uint32_t>(size); };
+constexpr std::uint32_t u32(std::size_t size) { return static_cast<std::uint32_t>(size); }
 constexpr std::uint32_t kIp = u32(wire::EthernetHeader::kSize), kUdp = kIp + u32(wire::Ipv4Header::kSize);
 constexpr std::uint32_t kBth = kUdp + u32(wire::UdpHeader::kSize), kBehindBth = kBth + u32(wire::Bth::kSize);
 constexpr std::uint32_t kIcrc = u32(wire::kIcrcSize);

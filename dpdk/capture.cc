@@ -16,7 +16,7 @@ Expected<std::unique_ptr<Capture>> Capture::create(const std::string& path, cons
   options.epoch_seconds = static_cast<std::uint32_t>(std::time(nullptr));
   auto writer = wire::PcapWriter::create(capture->file_, options);
   if (!writer) return tl::unexpected(writer.error());
-  capture->writer_ = std::move(*writer);
+  capture->writer_ = *writer;
   return capture;
 }
 

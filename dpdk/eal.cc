@@ -147,6 +147,7 @@ Expected<Eal> Eal::start(const std::vector<std::string>& arguments) {
   const auto all = with_defaults(arguments, huge_pages_usable());
   texts.insert(texts.end(), all.begin(), all.end());
   std::vector<char*> argv;
+  argv.reserve(texts.size());
   for (std::string& text : texts) argv.push_back(text.data());
   CapturedLog log;
   int result = 0;

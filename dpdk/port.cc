@@ -75,8 +75,8 @@ std::uint32_t interface_mtu(const PortFacts& facts) {
 }
 
 Expected<void> check_limits(const PortFacts& facts, const PortOptions& options) {
-  if (const auto fits = check_frame_size(facts, options.largest_frame); !fits) return fits;
-  if (const auto fits =
+  if (auto fits = check_frame_size(facts, options.largest_frame); !fits) return fits;
+  if (auto fits =
           check_vdev_room(facts.name, facts.driver, facts.arguments, options.largest_frame, interface_mtu(facts));
       !fits)
     return fits;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -87,7 +88,7 @@ class Stream {
   [[nodiscard]] std::string operation() const;  // "write", "send_imm", or the opcode's name
 
  private:
-  explicit Stream(const StreamSpec& spec) : spec_(spec) {}
+  explicit Stream(StreamSpec spec) : spec_(std::move(spec)) {}
   [[nodiscard]] Expected<void> make_shapes();
   [[nodiscard]] wire::Segment segment(std::uint32_t index) const;
   [[nodiscard]] wire::FrameHeaders headers(std::uint32_t qp, std::uint32_t index, std::uint64_t message) const;

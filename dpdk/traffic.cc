@@ -65,7 +65,7 @@ struct Traffic::Worker {
   std::vector<std::uint32_t> mailbox;
 };
 
-Traffic::Traffic(const TrafficOptions& options) : options_(options), clock_(Clock::calibrate()) {}
+Traffic::Traffic(TrafficOptions options) : options_(std::move(options)), clock_(Clock::calibrate()) {}
 Traffic::~Traffic() {
   // Frames that still lie in a looped port belong to the senders' pools.
   for (const Port* port : {first_port_.get(), second_port_.get()})
@@ -137,8 +137,7 @@ Expected<void> Traffic::open_ports(const Eal& eal) {
   if (!second) return tl::unexpected(second.error());
   second_port_ = std::make_unique<Port>(std::move(*second));
   receiver_ = second_port_.get();
-  if (const auto up = sender_->wait_for_link(link_wait); !up)
-    return up;  // only now: the two may be cabled to each other
+  if (auto up = sender_->wait_for_link(link_wait); !up) return up;  // only now: the two may be cabled to each other
   return receiver_->wait_for_link(link_wait);
 }
 
@@ -147,7 +146,8 @@ Expected<void> Traffic::add_transmitters(Worker& worker, std::uint16_t queue) {
     StreamSpec spec = streams_[s].spec();
     if (queue >= spec.qps) continue;  // fewer QPs than queues
     const std::uint32_t sharing = std::min<std::uint32_t>(spec.qps, options_.queues);
-    const double part = static_cast<double>(spec.qps / sharing + (queue < spec.qps % sharing ? 1 : 0)) / spec.qps;
+    const std::uint32_t own = spec.qps / sharing + (queue < spec.qps % sharing ? 1 : 0);
+    const double part = static_cast<double>(own) / spec.qps;
     spec.rate.packets_per_second *= part;
     spec.rate.ramp_from *= part;
     if (spec.count > 0 && (spec.count = share(spec.count, queue, sharing)) == 0) continue;
@@ -171,7 +171,7 @@ Expected<void> Traffic::make_workers() {
   for (std::uint16_t queue = 0; queue < options_.queues; ++queue) {
     auto worker = std::make_unique<Worker>();
     worker->queue = queue;
-    if (const auto added = add_transmitters(*worker, queue); !added) return added;
+    if (auto added = add_transmitters(*worker, queue); !added) return added;
     worker->receiver = std::make_unique<Receiver>(*receiver_, queue, options_.judging, clock_,
                                                   received_capture_ ? received_capture_->watch() : FrameWatch{});
     if (options_.judging.answer_ce) {

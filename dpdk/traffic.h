@@ -81,7 +81,7 @@ class Traffic {
 
  private:
   struct Worker;
-  explicit Traffic(const TrafficOptions& options);
+  explicit Traffic(TrafficOptions options);
   [[nodiscard]] Expected<void> check_round_trips() const;
   [[nodiscard]] Expected<void> open_ports(const Eal& eal);
   [[nodiscard]] Expected<void> make_workers();

@@ -10,7 +10,12 @@ if(TARGET weft_verbs)
   weft_test(verbs_hosts SOURCES unit/verbs_blame_test.cc unit/verbs_clock_test.cc unit/verbs_launch_test.cc unit/verbs_rounds_test.cc
             LIBS weft::verbs)
   if(TARGET weft_verbs_hosts)
-    weft_test(verbs_cluster SOURCES unit/verbs_cluster_test.cc unit/verbs_agent_test.cc unit/verbs_tls_test.cc unit/verbs_untrusted_test.cc
+    # gRPC locks with absl's futexes, which ThreadSanitizer does not see: it takes all that comes through for races. What
+    # runs over gRPC is left out there; verbs_round_test.cc and verbs_agent_test.cc run the threads of both ends without it.
+    if(NOT WEFT_SANITIZE MATCHES thread)
+      set(over_grpc unit/verbs_cluster_test.cc unit/verbs_tls_test.cc unit/verbs_untrusted_test.cc)
+    endif()
+    weft_test(verbs_cluster SOURCES unit/verbs_agent_test.cc unit/verbs_round_test.cc ${over_grpc}
               LIBS weft::verbs_hosts weft_verbs_channel TIMEOUT 120)
   endif()
   weft_test(verbs_collective SOURCES unit/verbs_collective_test.cc LIBS weft::verbs weft::collectives)

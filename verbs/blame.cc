@@ -40,6 +40,7 @@ std::vector<bool> slow_ones(const std::vector<PairFigure>& figures, const SlowRu
     if (figure.ended) ended.push_back(figure.gbits);
   const double limit = std::max(rule.least_gbits, rule.of_quartile * quantile(std::move(ended), 0.75));
   std::vector<bool> slow;
+  slow.reserve(figures.size());
   for (const PairFigure& figure : figures) slow.push_back(!figure.ended || figure.gbits < limit);
   return slow;
 }

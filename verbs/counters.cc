@@ -70,7 +70,7 @@ Counters read_ethernet_counters(const std::string& netdev) {
   std::memcpy(&count, reinterpret_cast<const char*>(set_space.data()) + sizeof(ethtool_sset_info), sizeof count);
   if (count == 0 || count > kMostCounters) return counters;
   // The kernel writes behind the heads: room in whole words, so that both are aligned.
-  std::vector<std::uint64_t> names_space((sizeof(ethtool_gstrings) + count * ETH_GSTRING_LEN) / 8 + 2);
+  std::vector<std::uint64_t> names_space((sizeof(ethtool_gstrings) + std::size_t{count} * ETH_GSTRING_LEN) / 8 + 2);
   std::vector<std::uint64_t> values_space(sizeof(ethtool_stats) / 8 + count + 2);
   auto* const names = reinterpret_cast<ethtool_gstrings*>(names_space.data());
   auto* const values = reinterpret_cast<ethtool_stats*>(values_space.data());

@@ -14,6 +14,7 @@ Expected<std::vector<std::string>> device_names() {
     return environment_error("cannot list RDMA devices", std::generic_category().message(errno),
                              "load the kernel's RDMA modules (ib_uverbs) and check permissions of /dev/infiniband");
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) names.emplace_back(ibv_get_device_name(devices[i]));
   if (devices != nullptr) ibv_free_device_list(devices);
   return names;

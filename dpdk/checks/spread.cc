@@ -48,7 +48,7 @@ double chi_square_tail(double chi_square, std::size_t degrees) {
 double idle_chance(std::uint64_t flows, std::size_t paths, std::size_t idle) {
   if (idle == 0) return 1;
   if (idle >= paths) return flows == 0 ? 1 : 0;
-  const double n = static_cast<double>(paths), k = static_cast<double>(idle);
+  const auto n = static_cast<double>(paths), k = static_cast<double>(idle);
   const double choices = std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
   return std::min(1.0, std::exp(choices + static_cast<double>(flows) * std::log1p(-k / n)));
 }

@@ -1,10 +1,14 @@
 // Whole runs on a looped port: what a sender did on purpose is what the receiver counts.
 #include "tests/support/dpdk_traffic.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
+#include <thread>
 
 #include "dpdk/traffic_report.h"
 #include "fabric/measurement_json.h"
@@ -120,6 +124,39 @@ TEST(Traffic, StopKeepsWhatThereIs) {
   EXPECT_TRUE(result->interrupted);
   EXPECT_GT(result->sent[0].packets, 0U);
   EXPECT_GT(result->send_seconds, 0.1);
+}
+
+// All that threads share: counters, latencies and CNPs of two workers, and the two captures.
+TEST(Traffic, WhatIsToldEachSecondGrowsUpToTheResult) {
+  TrafficOptions options = looped(0, 1024);
+  options.streams[0].qps = 4;
+  options.streams[0].rate.packets_per_second = 20'000;
+  options.queues = 2;
+  options.duration = Duration::us(2'200'000);
+  options.mishaps = parse_mishaps("ce=50").value();
+  options.judging.answer_ce = options.judging.reflect = options.judging.round_trips = true;
+  options.dcqcn = DcqcnSpec{};
+  options.capture_frames = 1000;
+  options.capture_sent = ::testing::TempDir() + fmt::format("weft_sent_{}.pcap", getpid());
+  options.capture_received = ::testing::TempDir() + fmt::format("weft_received_{}.pcap", getpid());
+  auto traffic = Traffic::create(testing::eal(), options);
+  ASSERT_TRUE(traffic) << traffic.error().text();
+  std::vector<TrafficSnapshot> told;
+  const std::atomic<bool> stop{false};
+  const auto result = (*traffic)->run(stop, [&](const TrafficSnapshot& shot) { told.push_back(shot); });
+  ASSERT_TRUE(result) << result.error().text();
+  ASSERT_GE(told.size(), 2U);
+  EXPECT_GT(told[0].sent.packets, 0U);
+  EXPECT_GT(told[1].sent.packets, told[0].sent.packets);
+  EXPECT_LE(told[1].sent.packets, result->sent[0].packets);
+  EXPECT_LE(told[1].judged.cnps, result->judged.cnps);
+  EXPECT_GT(told[1].judged.latency.count(), 0U);  // of round trips; asked for at the first
+  EXPECT_LE(told[1].judged.latency.count(), result->judged.round_trip.count());
+  EXPECT_EQ(result->judged.returned, result->sent[0].packets);
+  EXPECT_GT(result->sent[0].cnps, 0U);
+  const std::uint64_t frame = result->sent[0].bytes / result->sent[0].packets;
+  EXPECT_EQ(std::filesystem::file_size(options.capture_sent), 24 + 1000 * (16 + frame));
+  for (const std::string& file : {options.capture_sent, options.capture_received}) std::filesystem::remove(file);
 }
 
 TEST(Traffic, MeasurementReadsBackFromItsJson) {

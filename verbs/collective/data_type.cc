@@ -83,26 +83,26 @@ void with_type(DataType type, const Work& work) {
 }
 
 // Sums and products of integers as unsigned, for repeated ones wrap.
-template <RedOp op, typename T>
+template <RedOp How, typename T>
 T combine(T a, T b) {
-  if constexpr (op == RedOp::kMin) {
+  if constexpr (How == RedOp::kMin) {
     return std::min(a, b);
-  } else if constexpr (op == RedOp::kMax) {
+  } else if constexpr (How == RedOp::kMax) {
     return std::max(a, b);
   } else if constexpr (std::is_integral_v<T>) {
     const auto x = static_cast<std::uint64_t>(a), y = static_cast<std::uint64_t>(b);
-    return static_cast<T>(op == RedOp::kSum ? x + y : x * y);
+    return static_cast<T>(How == RedOp::kSum ? x + y : x * y);
   } else {
-    return op == RedOp::kSum ? a + b : a * b;
+    return How == RedOp::kSum ? a + b : a * b;
   }
 }
 
-template <RedOp op, typename T>
+template <RedOp How, typename T>
 void reduce_as(std::span<std::byte> to, std::span<const std::byte> from) {
   T* const into = reinterpret_cast<T*>(to.data());
   const T* const values = reinterpret_cast<const T*>(from.data());
   for (std::size_t i = 0; i < to.size() / sizeof(T); ++i)
-    into[i] = static_cast<T>(combine<op>(static_cast<Wide<T>>(into[i]), static_cast<Wide<T>>(values[i])));
+    into[i] = static_cast<T>(combine<How>(static_cast<Wide<T>>(into[i]), static_cast<Wide<T>>(values[i])));
 }
 
 template <typename T>
