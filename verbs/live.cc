@@ -10,7 +10,7 @@ LiveRows::LiveRows(const Session& session, const RunSpec& spec) : session_(sessi
 }
 
 void LiveRows::tell(std::uint64_t now) {
-  const double nanoseconds = static_cast<double>(session_.clock.nanoseconds(now - since_));
+  const auto nanoseconds = static_cast<double>(session_.clock.nanoseconds(now - since_));
   TrafficPoint point;
   point.operation = to_text(session_.plan.op);
   point.transport = to_text(session_.plan.transport);

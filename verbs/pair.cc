@@ -265,7 +265,7 @@ TrafficPoint point_of(const PairPlan& plan, std::uint64_t size, const RunOutcome
   for (const auto& [sender, receiver, rate] :
        {std::tuple(&outcome.mine, &outcome.peer, &there), std::tuple(&outcome.peer, &outcome.mine, &back)}) {
     if (sender->sent == 0 || (plan.latency && sender == &outcome.peer)) continue;
-    const double arrived =
+    const auto arrived =
         static_cast<double>(sender->sent - (plan.latency ? 0 : std::min(receiver->lost, sender->sent)));
     const double nanoseconds = std::max(1.0, static_cast<double>(sender->nanoseconds));
     *rate = arrived * static_cast<double>(size) * 8 / nanoseconds;
