@@ -3,10 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 
 namespace weft::verbs {
 
-enum class Arrival : std::uint8_t { kNext, kLate, kWrong };
+enum class Arrival : std::uint8_t {
+  kNext,
+  kLate,   // others that were sent after it are here
+  kFound,  // it was given up as lost
+  kWrong   // none that may come: damaged, or there already
+};
 
 class ArrivalOrder {
  public:
@@ -14,37 +20,45 @@ class ArrivalOrder {
   // is ever missing, and each must be the next.
   explicit ArrivalOrder(std::uint64_t reach) : reach_(reach) {}
 
-  // Of what arrived, `holds(m)` tells whether it is message m. Late: others that were sent after it are here, or it was
-  // given up as lost. Wrong: it is none that may come; the next is the one after.
+  // Of what arrived, `holds(m)` tells whether it is message m. A wrong one stands for the next, which may come yet
+  // where messages may be late.
   template <typename Holds>
   Arrival take(const Holds& holds) {
     for (std::uint64_t message = next_; message <= next_ + reach_; ++message)
       if (holds(message)) {
-        was_given_up_ = false;
-        next_ = message + 1;
+        advance_to(message);
+        ++next_;
         return Arrival::kNext;
       }
-    const std::uint64_t oldest = next_ > kLateReaches * reach_ ? next_ - kLateReaches * reach_ : 0;
-    for (std::uint64_t message = next_; message-- > oldest;)
-      if (holds(message)) {
-        was_given_up_ = message < given_up_;
-        return Arrival::kLate;
+    for (auto at = missing_.rbegin(); at != missing_.rend(); ++at)
+      if (holds(*at)) {
+        const bool was_given_up = *at < given_up_;
+        missing_.erase(std::next(at).base());
+        return was_given_up ? Arrival::kFound : Arrival::kLate;
       }
-    was_given_up_ = false;
-    ++next_;
+    advance_to(next_ + 1);
     return Arrival::kWrong;
   }
 
   // All before `message` that are not here are lost.
-  void give_up_before(std::uint64_t message) { next_ = given_up_ = message; }
-  void advance_to(std::uint64_t message) { next_ = next_ > message ? next_ : message; }
-  [[nodiscard]] bool was_given_up() const { return was_given_up_; }  // the last one taken, which came late
+  void give_up_before(std::uint64_t message) {
+    advance_to(message);
+    given_up_ = message;
+  }
+  [[nodiscard]] bool has(std::uint64_t message) const { return message < next_ && !missing_.contains(message); }
   [[nodiscard]] std::uint64_t next() const { return next_; }
 
  private:
+  void advance_to(std::uint64_t message) {
+    const std::uint64_t oldest = message > kLateReaches * reach_ ? message - kLateReaches * reach_ : 0;
+    for (next_ = next_ > oldest ? next_ : oldest; next_ < message; ++next_)
+      if (reach_ > 0) missing_.insert(missing_.end(), next_);
+    missing_.erase(missing_.begin(), missing_.lower_bound(oldest));
+  }
+
   static constexpr std::uint64_t kLateReaches = 8;  // chosen: rounds that a message may come late
   std::uint64_t reach_, next_ = 0, given_up_ = 0;
-  bool was_given_up_ = false;
+  std::set<std::uint64_t> missing_;  // of the last reaches
 };
 
 }  // namespace weft::verbs

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 #include "verbs/live.h"
 #include "verbs/receiver.h"
@@ -10,10 +11,12 @@
 namespace weft::verbs {
 namespace {
 
-constexpr int kSpins = 64;                            // polls between two looks at anything else
-constexpr int kBurst = 32;                            // completions a poll
-constexpr std::chrono::milliseconds kPeakWindow{10};  // of the peak, at least
-constexpr std::chrono::milliseconds kQuiet{200};      // after which lost messages come no more
+constexpr int kSpins = 64;                             // polls between two looks at anything else
+constexpr int kBurst = 32;                             // completions a poll
+constexpr std::chrono::milliseconds kPeakWindow{10};   // of the peak, at least
+constexpr std::chrono::milliseconds kQuiet{200};       // after which lost messages come no more
+constexpr std::chrono::seconds kLateWrite{2};          // iWARP: from a write's completion until all of it is there
+constexpr std::chrono::milliseconds kLongestStep{10};  // what a longer one takes is time in which this process slept
 
 class BandwidthRun {
  public:
@@ -32,7 +35,10 @@ class BandwidthRun {
         in_rounds_(plan_.verify && !fetches(plan_.op)),
         passive_(!spec.sends && !takes_receives(plan_.op)),
         peak_window_(session.clock.ticks_of(kPeakWindow)),
-        quiet_(session.clock.ticks_of(kQuiet)) {}
+        // What a reliable transport has completed comes in the end, be it after a retransmission.
+        quiet_(session.clock.ticks_of(is_reliable(plan_.transport) ? session.patience : Milliseconds(kQuiet))),
+        late_write_(session.clock.ticks_of(kLateWrite)),
+        longest_step_(session.clock.ticks_of(kLongestStep)) {}
 
   RunOutcome run() {
     Expected<void> ended = start();
@@ -50,7 +56,7 @@ class BandwidthRun {
   [[nodiscard]] bool over() const { return said_done_ && watch_.done && received_all_; }
 
   Expected<void> start() {
-    start_ = last_progress_ = last_receive_ = ticks();
+    start_ = last_progress_ = last_step_ = ticks();
     deadline_ = start_ + session_.clock.ticks_of(std::chrono::milliseconds(spec_.duration_ms));
     if (plan_.rate_limit > 0) {
       const double seconds =
@@ -126,6 +132,10 @@ class BandwidthRun {
       for (int spin = 0; n == 0 && spin < kSpins; ++spin) n = ibv_poll_cq(c_.cq.get(), kBurst, completions.data());
     if (n < 0) return environment_error("cannot poll the CQ", c_.port.device);
     const std::uint64_t now = ticks();
+    // Quiet is time in which the CQ was looked at, again and again: not that in which this process or its machine
+    // slept.
+    idle_ = n > 0 ? 0 : idle_ + std::min(now - last_step_, longest_step_);
+    last_step_ = now;
     for (int i = 0; i < n; ++i)
       if (auto done = take(completions[static_cast<std::size_t>(i)], now); !done) return done;
     if (n > 0) last_progress_ = now;
@@ -133,7 +143,7 @@ class BandwidthRun {
       if (auto done = refill_paced(now); !done) return done;
     if (active_ && all_completed() && round_is_out())
       if (auto done = end_round(now); !done) return done;
-    if (n > 0 && now - last_upkeep_ < quiet_ / 1024) return {};
+    if (n > 0 && now - last_upkeep_ < longest_step_ / 50) return {};
     last_upkeep_ = now;
     if (auto done = upkeep(now); !done) return done;
     if (passive_) watch_.rest();
@@ -147,7 +157,6 @@ class BandwidthRun {
   Expected<void> take(const ibv_wc& completion, std::uint64_t now) {
     if (completion.status != IBV_WC_SUCCESS) return tl::unexpected(completion_error(completion, c_));
     if ((completion.wr_id & kReceiveBit) != 0) {
-      last_receive_ = now;
       return receiver_.take(completion);
     }
     std::uint64_t stamp = 0;
@@ -186,7 +195,7 @@ class BandwidthRun {
     if (session_.stop && !stopping_) interrupted_ = stopping_ = true;
     if (spec_.iterations == 0 && spec_.duration_ms > 0 && now >= deadline_) stopping_ = true;
     if (watch_.asked)
-      if (auto done = answer_check(now); !done) return done;
+      if (auto done = answer_check(); !done) return done;
     const bool checked = !in_rounds_ || watch_.checked_to >= round_.to;
     if (spec_.sends && !active_ && !no_more_ && checked) {
       if (stopping_)
@@ -200,7 +209,7 @@ class BandwidthRun {
       if (auto said = watch_.say(ControlKind::kDone, {{"sent", std::move(sent)}}); !said) return said;
       said_done_ = true;
     }
-    if (watch_.done) look_for_the_rest(now);
+    if (watch_.done) look_for_the_rest();
     if (posted_ > completed_ && now > last_progress_ &&
         now - last_progress_ > session_.clock.ticks_of(session_.patience))
       return environment_error("no message was completed for too long",
@@ -210,10 +219,10 @@ class BandwidthRun {
   }
 
   // The peer wants its messages of a round checked: when they are here, or no more come.
-  Expected<void> answer_check(std::uint64_t now) {
+  Expected<void> answer_check() {
     const Round round = *watch_.asked;
-    if (asked_since_ == 0) asked_since_ = now;
-    const bool quiet = now > std::max(asked_since_, last_receive_) + quiet_;
+    if (!std::exchange(checking_, true)) idle_ = 0;
+    const bool quiet = idle_ > quiet_;
     SideReport& report = receiver_.report();
     const std::uint64_t expected = round.to * plan_.qps;
     if (takes_receives(plan_.op)) {
@@ -221,23 +230,25 @@ class BandwidthRun {
       if (is_reliable(plan_.transport) && report.received < expected)
         return environment_error("messages that the peer saw completed did not arrive");
       receiver_.count_lost(expected);
-    } else if (!is_reliable(plan_.transport) && !quiet && !receiver_.has_all_written(round.from, round.to)) {
-      return {};
+    } else if (c_.port.iwarp || !is_reliable(plan_.transport)) {
+      // iWARP's writes complete when TCP has taken them, which says nothing of the peer's memory (RFC 5040, 5.5).
+      const bool over = c_.port.iwarp ? idle_ > late_write_ : quiet;
+      if (!over && !receiver_.has_all_written(round.from, round.to)) return {};
     }
     if (plan_.op != Op::kSend) receiver_.check_written(round.from, round.to);
     if (takes_receives(plan_.op)) receiver_.skip_to(round.to);
     watch_.asked.reset();
-    asked_since_ = 0;
+    checking_ = false;
     return watch_.say(ControlKind::kChecked, {{"to", round.to}});
   }
 
-  void look_for_the_rest(std::uint64_t now) {
+  void look_for_the_rest() {
     if (received_all_) return;
     std::uint64_t sent = 0;
     for (const std::uint64_t n : *watch_.done) sent += n;
     if (takes_receives(plan_.op)) {
-      if (done_since_ == 0) done_since_ = now;
-      const bool quiet = now > std::max(done_since_, last_receive_) + quiet_;
+      if (!std::exchange(peer_is_done_, true)) idle_ = 0;
+      const bool quiet = idle_ > quiet_;
       if (receiver_.report().received < sent && !(quiet && !is_reliable(plan_.transport))) return;
       receiver_.count_lost(sent);
     }
@@ -278,17 +289,17 @@ class BandwidthRun {
   std::uint32_t moderation_;
   Sender sender_;
   std::uint64_t depth_;
-  bool in_rounds_, passive_;           // passive: has no completions to wait for
-  std::uint64_t peak_window_, quiet_;  // ticks, as all below that are times
+  bool in_rounds_, passive_;                                       // passive: has no completions to wait for
+  std::uint64_t peak_window_, quiet_, late_write_, longest_step_;  // ticks, as all below that are times
   Histogram latency_;
   Round round_;
   std::uint64_t posted_ = 0, completed_ = 0, turn_ = 0;
   std::uint64_t start_ = 0, deadline_ = 0, round_start_ = 0, busy_ = 0, pace_ = 0, next_post_ = 0;
-  std::uint64_t last_progress_ = 0, last_receive_ = 0, last_upkeep_ = 0, asked_since_ = 0, done_since_ = 0;
+  std::uint64_t last_progress_ = 0, last_step_ = 0, last_upkeep_ = 0, idle_ = 0;
   std::uint64_t window_start_ = 0, window_messages_ = 0;
   double peak_ = 0;
   bool active_ = false, stopping_ = false, no_more_ = false, interrupted_ = false;
-  bool said_done_ = false, received_all_ = false;
+  bool said_done_ = false, received_all_ = false, checking_ = false, peer_is_done_ = false;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "verbs/connection.h"
 
@@ -22,20 +23,35 @@ struct Acknowledge {
 };
 using Event = std::unique_ptr<rdma_cm_event, Acknowledge>;
 
-// The next event, which must be `wanted`.
-Expected<Event> wait_event(Connection& c, rdma_cm_event_type wanted, Control& control) {
+// A connection that goes is the consequence; the peer's own reason comes by the control connection, within a second.
+Error reason_of_peer(Control& control, Error error) {
+  const auto deadline = Clock::now() + std::chrono::seconds(1);
+  while (Clock::now() < deadline) {
+    auto heard = control.poll();
+    if (!heard) return control.was_refused() ? std::move(heard.error()) : error;
+    if (!*heard) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return error;
+}
+
+Expected<Event> next_event(Connection& c, const char* awaited, Control& control) {
   const auto deadline = Clock::now() + control.limit();
   rdma_cm_event* event = nullptr;
   while (rdma_get_cm_event(c.cm.channel.get(), &event) != 0) {
     if (errno != EAGAIN && errno != EINTR) return refused("rdma_cm failed", c.port.device, errno);
     if (Clock::now() > deadline)
-      return environment_error("rdma_cm gave no answer in time", rdma_event_str(wanted),
+      return environment_error("rdma_cm gave no answer in time", awaited,
                                "check that the peer's address belongs to its RDMA device");
     cm_wait(*c.cm.channel);
   }
-  Event got(event);
-  if (got->event == wanted) return got;
-  return tl::unexpected(cm_error(*got));
+  return Event(event);
+}
+
+// The next event, which must be `wanted`.
+Expected<Event> wait_event(Connection& c, rdma_cm_event_type wanted, Control& control) {
+  auto got = next_event(c, rdma_event_str(wanted), control);
+  if (!got || (*got)->event == wanted) return got;
+  return tl::unexpected(reason_of_peer(control, cm_error(**got)));
 }
 
 Expected<void> make_channel(Connection& c) {
@@ -62,8 +78,8 @@ Expected<void> make_qp(Connection& c, rdma_cm_id* id, ibv_qp_init_attr shape) {
   return {};
 }
 
-// False: the port that rdma_cm chose is taken.
-Expected<bool> call(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
+// 0, or why the port that rdma_cm chose cannot be had.
+Expected<int> call(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
   auto from = cm_address(control.local_address(), 0);
   auto to = cm_address(control.peer_address(), c.peer.cm_port);
   if (!from) return tl::unexpected(from.error());
@@ -92,28 +108,25 @@ Expected<bool> call(Connection& c, const PairPlan& plan, const ibv_qp_init_attr&
     if (!cm_port_was_taken(why)) return refused("rdma_cm cannot connect", control.peer_address(), why);
     c.qps.pop_back();
     c.cm.ids.pop_back();
-    return false;
+    return why;
   }
   if (auto event = wait_event(c, RDMA_CM_EVENT_ESTABLISHED, control); !event) return tl::unexpected(event.error());
-  return true;
+  return 0;
 }
 
 Expected<void> call_from_a_free_port(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape,
                                      Control& control) {
+  int why = 0;
   for (int tries = 0; tries < kCmPortTries; ++tries) {
     const auto called = call(c, plan, shape, control);
     if (!called) return tl::unexpected(called.error());
-    if (*called) return {};
+    if (*called == 0) return {};
+    why = *called;
   }
-  return refused("rdma_cm found no free port", fmt::format("{} tries", kCmPortTries), EADDRINUSE);
+  return refused("rdma_cm cannot connect", control.peer_address(), why);
 }
 
-Expected<void> answer(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
-  auto request = wait_event(c, RDMA_CM_EVENT_CONNECT_REQUEST, control);
-  if (!request) return tl::unexpected(request.error());
-  rdma_cm_id* const id = (*request)->id;
-  c.cm.ids.emplace_back(id);
-  request->reset();
+Expected<void> accept(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, rdma_cm_id* id) {
   if (id->verbs != c.context)
     return input_error("the peer came in by another device", ibv_get_device_name(id->verbs->device),
                        "choose it by --device on this host");
@@ -121,8 +134,28 @@ Expected<void> answer(Connection& c, const PairPlan& plan, const ibv_qp_init_att
   rdma_conn_param p = parameters(c);
   if (plan.transport == Transport::kUd) p.qp_num = id->qp->qp_num;
   if (rdma_accept(id, &p) != 0) return refused("rdma_cm cannot accept the peer", c.port.device, errno);
-  if (plan.transport == Transport::kUd) return {};  // no event follows
-  if (auto event = wait_event(c, RDMA_CM_EVENT_ESTABLISHED, control); !event) return tl::unexpected(event.error());
+  return {};
+}
+
+// The caller may know of a connection before this side does, and asks for the next one meanwhile.
+Expected<void> answer_all(Connection& c, const PairPlan& plan, const ibv_qp_init_attr& shape, Control& control) {
+  // Of UD no event says that it is established.
+  std::uint32_t asked = 0, established = plan.transport == Transport::kUd ? plan.qps : 0;
+  while (asked < plan.qps || established < plan.qps) {
+    auto event = next_event(c, rdma_event_str(RDMA_CM_EVENT_CONNECT_REQUEST), control);
+    if (!event) return tl::unexpected(event.error());
+    if ((*event)->event == RDMA_CM_EVENT_CONNECT_REQUEST && asked < plan.qps) {
+      rdma_cm_id* const id = (*event)->id;
+      c.cm.ids.emplace_back(id);
+      event->reset();
+      ++asked;
+      if (auto done = accept(c, plan, shape, id); !done) return done;
+    } else if ((*event)->event == RDMA_CM_EVENT_ESTABLISHED) {
+      ++established;
+    } else {
+      return tl::unexpected(reason_of_peer(control, cm_error(**event)));
+    }
+  }
   return {};
 }
 
@@ -174,10 +207,10 @@ Expected<Owned<rdma_cm_id>> cm_listener(rdma_event_channel* channel, const std::
     if (rdma_create_id(channel, &made, nullptr, space) != 0)
       return refused("cannot make an rdma_cm id", address, errno);
     Owned<rdma_cm_id> listener(made);
-    if (rdma_bind_addr(made, reinterpret_cast<sockaddr*>(&*at)) == 0 && rdma_listen(made, backlog) == 0)
-      return listener;
+    const bool bound = rdma_bind_addr(made, reinterpret_cast<sockaddr*>(&*at)) == 0;
+    if (bound && rdma_listen(made, backlog) == 0) return listener;
     why = errno;
-    if (!cm_port_was_taken(why)) break;
+    if (!bound || !cm_port_was_taken(why)) break;
   }
   return refused("rdma_cm cannot listen", address, why);
 }
@@ -217,11 +250,9 @@ Expected<std::uint16_t> cm_listen(Connection& c, const PairPlan& plan, const std
 Expected<void> cm_connect(Connection& c, const PairPlan& plan, ibv_qp_init_attr shape, Control& control, Side side) {
   if (side == Side::kCaller)
     if (auto done = make_channel(c); !done) return done;
-  for (std::uint32_t i = 0; i < plan.qps; ++i) {
-    auto done =
-        side == Side::kCaller ? call_from_a_free_port(c, plan, shape, control) : answer(c, plan, shape, control);
-    if (!done) return done;
-  }
+  if (side == Side::kListener) return answer_all(c, plan, shape, control);
+  for (std::uint32_t i = 0; i < plan.qps; ++i)
+    if (auto done = call_from_a_free_port(c, plan, shape, control); !done) return done;
   return {};
 }
 

@@ -16,7 +16,7 @@
 
 namespace weft::verbs {
 
-constexpr std::uint16_t kControlVersion = 1;
+constexpr std::uint16_t kControlVersion = 2;
 constexpr std::uint16_t kDefaultControlPort = 18600;
 constexpr std::size_t kControlHeadSize = 12;
 constexpr std::size_t kLargestControlBody = std::size_t{4} << 20;  // B; an offer of 16,384 QPs is 1 MiB

@@ -171,12 +171,15 @@ class LatencyRun {
       if (completion.status != IBV_WC_SUCCESS) return tl::unexpected(completion_error(completion, c_));
       if ((completion.wr_id & kReceiveBit) != 0) {
         const std::uint64_t now = ticks();
-        if (auto done = receiver_.take(completion); !done) return done;
-        const std::byte* const bytes = plan_.op == Op::kWriteImm ? written_ : c_.memory.data() + receiver_.last_place();
+        const std::byte* const bytes =
+            plan_.op == Op::kWriteImm ? written_ : c_.memory.data() + receiver_.place_of(completion);
         const auto seen = static_cast<std::uint8_t>(bytes[spec_.size - 1]);
-        if (mark != 0 && seen != mark) continue;  // the answer to one that was given up as lost
-        progress(now);
-        arrived(seen, bytes);
+        if (mark == 0 || seen == mark) {  // else the answer to one that was given up as lost
+          progress(now);
+          arrived(seen, bytes);
+        }
+        // Not before it is looked at: the next message may come to the same place.
+        if (auto done = receiver_.take(completion); !done) return done;
         continue;
       }
       std::uint64_t stamp = 0;

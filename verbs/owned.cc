@@ -37,7 +37,6 @@ std::string way_out(int error) {
     case EMFILE:
       return "the device, or this process by its rdma cgroup, has no more of these: use fewer --qps";
     case EADDRINUSE:
-    case EADDRNOTAVAIL:
       return "other programs hold the ports (ss -tan): a wider net.ipv4.ip_local_port_range, or the port mapper iwpmd";
     case ENODEV:
       return "the device went away: see weft verbs devices";

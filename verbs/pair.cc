@@ -285,7 +285,7 @@ TrafficPoint point_of(const PairPlan& plan, std::uint64_t size, const RunOutcome
   if (plan.verify) {
     point.counters["corrupt"] = static_cast<double>(outcome.mine.corrupt + outcome.peer.corrupt);
     point.counters["checked"] = static_cast<double>(outcome.mine.checked + outcome.peer.checked);
-    if (!is_reliable(plan.transport))
+    if (!is_reliable(plan.transport) && !plan.latency)
       point.counters["reordered"] = static_cast<double>(outcome.mine.reordered + outcome.peer.reordered);
     if (point.counters["corrupt"] > 0) point.failures.push_back("messages arrived with wrong bytes");
   }

@@ -20,7 +20,9 @@ class Receiver {
   [[nodiscard]] Expected<void> post_all();
   // A new size: memory as the peer's messages are to find it, counts from 0.
   void start(std::uint64_t size);
-  // A completed receive; its WR is posted again, in batches.
+  // Where in memory the message of a completed receive stands, until it is taken.
+  [[nodiscard]] std::uint64_t place_of(const ibv_wc& completion) const;
+  // A completed receive; its WR is posted again.
   [[nodiscard]] Expected<void> take(const ibv_wc& completion);
   // Sends that a QP of the peer may have under way while every byte is checked.
   [[nodiscard]] std::uint64_t window() const { return window_; }
@@ -38,12 +40,11 @@ class Receiver {
   void check_counters(const std::vector<std::uint64_t>& sent);
 
   [[nodiscard]] SideReport& report() { return report_; }
-  // Where the next message of a QP arrived, for latency's ping-pong.
-  [[nodiscard]] std::uint64_t last_place() const { return last_place_; }
 
  private:
   [[nodiscard]] Expected<void> post(std::uint64_t receive);
   void check_received(const ibv_wc& completion, std::uint64_t receive);
+  void start_orders();
   [[nodiscard]] bool slot_holds(std::uint64_t qp, std::uint64_t message) const;
 
   Connection& connection_;
@@ -51,8 +52,9 @@ class Receiver {
   Layout largest_;
   std::uint64_t length_;  // B of a receive
   std::uint64_t window_ = 0, receives_each_ = 0;
-  std::uint64_t size_ = 0, last_place_ = 0;
+  std::uint64_t size_ = 0;
   SideReport report_;
+  std::uint64_t size_before_ = 0;     // whose last messages may come yet
   std::vector<ArrivalOrder> orders_;  // of each QP
   std::unordered_map<std::uint32_t, std::uint64_t> qp_of_number_;
 };

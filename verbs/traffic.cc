@@ -12,9 +12,11 @@
 namespace weft::verbs {
 namespace {
 
-constexpr std::array kCounts{std::pair{"sent", &SideReport::sent},       std::pair{"received", &SideReport::received},
-                             std::pair{"lost", &SideReport::lost},       std::pair{"corrupt", &SideReport::corrupt},
-                             std::pair{"checked", &SideReport::checked}, std::pair{"ns", &SideReport::nanoseconds}};
+constexpr std::array kCounts{
+    std::pair{"sent", &SideReport::sent},          std::pair{"received", &SideReport::received},
+    std::pair{"lost", &SideReport::lost},          std::pair{"corrupt", &SideReport::corrupt},
+    std::pair{"checked", &SideReport::checked},    std::pair{"ns", &SideReport::nanoseconds},
+    std::pair{"reordered", &SideReport::reordered}};
 
 const char* causes(ibv_wc_status status) {
   switch (status) {
@@ -44,7 +46,6 @@ nlohmann::ordered_json to_json(const SideReport& report) {
   nlohmann::ordered_json j = {
       {"peak_gbits", report.peak_gbits}, {"counters", report.counters}, {"optics", report.optics}};
   for (const auto& [key, at] : kCounts) j[key] = report.*at;
-  j["reordered"] = report.reordered;
   return j;
 }
 
@@ -57,7 +58,6 @@ Expected<SideReport> side_report_from_json(const nlohmann::ordered_json& j) {
     if (j.contains("optics"))
       for (const auto& [name, value] : j["optics"].items())
         report.optics[name] = measurement_json::value_of<double>(value, "optics");
-    if (j.contains("reordered")) report.reordered = measurement_json::member<std::uint64_t>(j, "reordered");
     for (const auto& [key, at] : kCounts) report.*at = measurement_json::member<std::uint64_t>(j, key);
     return report;
   } catch (const measurement_json::Unfit& unfit) {

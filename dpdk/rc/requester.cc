@@ -146,7 +146,7 @@ void Requester::pump(Duration now, const Sink& sink, unsigned budget) {
   }
   if (timing_ && !waiting_ && now >= deadline_) {
     ++counts_.timeouts;
-    timing_ = false;
+    timing_ = heeded_implied_nak_ = false;
     if (retries_left_ == 0) return fail(unacknowledged_, Status::kRetriesExceeded);
     --retries_left_;
     go_back(unacknowledged_);
@@ -168,6 +168,7 @@ Duration Requester::next_event() const {
 void Requester::progressed(Duration now) {
   retries_left_ = settings_.retries;
   rnr_retries_left_ = settings_.rnr_retries;
+  heeded_implied_nak_ = false;
   timing_ = unacknowledged_ < next_;
   deadline_ = now + settings_.timeout;
 }
@@ -273,11 +274,15 @@ void Requester::take_response(const wire::ParsedFrame& frame, Psn psn, Duration 
   }
 }
 
-// Every answer behind the lost one says so again, so that each cannot use up a retry. The timer goes on instead: where
-// nothing else comes, timeouts use them up.
+// Every answer behind the lost one says so again: the first is heeded, as a NAK would be, then none until there was
+// progress or a timeout.
 void Requester::take_implied_nak() {
   ++counts_.implied_naks;
-  next_ = unacknowledged_;
+  if (heeded_implied_nak_) return;
+  heeded_implied_nak_ = true;
+  if (retries_left_ == 0) return fail(unacknowledged_, Status::kRetriesExceeded);
+  --retries_left_;
+  go_back(unacknowledged_);
 }
 
 void Requester::go_back(Psn psn) {

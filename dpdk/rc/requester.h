@@ -99,7 +99,7 @@ class Requester {
   std::deque<Completion> completions_;
   Psn unacknowledged_, next_, never_sent_, end_;  // next_: to send now; never_sent_: beyond all that went
   Duration deadline_{}, rnr_until_{};
-  bool timing_ = false, waiting_ = false, failed_ = false;
+  bool timing_ = false, waiting_ = false, failed_ = false, heeded_implied_nak_ = false;
   std::uint8_t retries_left_, rnr_retries_left_;
   RequesterCounts counts_;
 };

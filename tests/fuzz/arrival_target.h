@@ -46,7 +46,12 @@ inline void check_turn(std::span<const std::uint8_t> bytes, const wire::FrameLay
   turner.turn(once, layout);
   const auto after = wire::find_layout(once);
   WEFT_CHECK(after && same_layout(*after, layout) && wire::icrc_matches(once, *after) == right);
-  WEFT_CHECK(dpdk::find_stamp(once, layout)->magic == dpdk::Stamp::kTurned);
+  const auto stamp = dpdk::find_stamp(once, layout);
+  WEFT_CHECK(stamp && stamp->magic == dpdk::Stamp::kTurned);
+  const std::size_t at = layout.ip + (layout.ip_version == wire::IpVersion::kV4 ? 12 : 8);
+  const std::size_t size = layout.ip_version == wire::IpVersion::kV4 ? 4 : 16;
+  WEFT_CHECK(std::ranges::equal(std::span(once).subspan(at, size), bytes.subspan(at + size, size)));
+  WEFT_CHECK(std::ranges::equal(std::span(once).subspan(at + size, size), bytes.subspan(at, size)));
   std::vector<std::uint8_t> twice = once, thrice;
   turner.turn(twice, layout);
   thrice = twice;
@@ -54,6 +59,7 @@ inline void check_turn(std::span<const std::uint8_t> bytes, const wire::FrameLay
   WEFT_CHECK(thrice == once && wire::icrc_matches(twice, layout) == right);
   const auto payload = [&](const auto& frame) { return std::span(frame).subspan(layout.payload + dpdk::Stamp::kSize); };
   WEFT_CHECK(std::ranges::equal(std::span(twice).first(12), bytes.first(12)));
+  WEFT_CHECK(std::ranges::equal(std::span(twice).subspan(at, 2 * size), bytes.subspan(at, 2 * size)));
   WEFT_CHECK(std::ranges::equal(payload(twice).first(layout.payload_size - dpdk::Stamp::kSize),
                                 payload(bytes).first(layout.payload_size - dpdk::Stamp::kSize)));
 }

@@ -69,7 +69,7 @@ inline bool check_icmp_input(std::string_view text) {
   const auto trace = dpdk::trace_paths(*prober, options, stop);
   WEFT_CHECK(trace && trace->paths.size() == 2 && trace->answers <= trace->probes && trace->probes <= 6);
   for (const dpdk::TracedPath& path : trace->paths)
-    WEFT_CHECK(path.hops.size() <= 3 && (!path.reached || !path.hops.back().is_none()));
+    WEFT_CHECK(path.hops.size() <= 3 && (!path.reached || (!path.hops.empty() && !path.hops.back().is_none())));
   return error.has_value();
 }
 

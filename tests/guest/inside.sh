@@ -33,7 +33,17 @@ make_bridge() {
     printf 'link add eth%d mtu %d address 02:00:00:00:00:%02x type veth peer name p%d mtu %d netns fabric\n' \
       "$i" "$mtu" "$i" "$i" "$mtu"
   done | ip -b - || return 1
-  for ((i = 1; i <= nodes; i++)); do echo "link set p$i master br0 up"; done | ip -n fabric -b -
+  for ((i = 1; i <= nodes; i++)); do echo "link set p$i master br0 up"; done | ip -n fabric -b - || return 1
+  one_processor_each_way
+}
+
+# A veth's frames queue at the processor that sends them: a sender that moves to another would overtake itself, which UC
+# answers with loss. All queue at the first.
+one_processor_each_way() {
+  local queue
+  for queue in /sys/class/net/eth*/queues/rx-*/rps_cpus; do echo 1 >"$queue" || return 1; done
+  # shellcheck disable=SC2016  # for the inner shell
+  ip netns exec fabric bash -c 'for queue in /sys/class/net/p*/queues/rx-*/rps_cpus; do echo 1 >"$queue" || exit 1; done'
 }
 
 nodes_in_namespaces() {

@@ -67,7 +67,7 @@ TEST(VerbsControl, RandomBytesAreRefusedByTheFirstFour) {
 TEST(VerbsControl, RandomBytesOfAnySeedNeverPass) {
   std::mt19937_64 random(7);
   for (int round = 0; round < 2000; ++round) {
-    std::string bytes = round % 2 == 0 ? "" : "WEFT" + std::string("\0\1", 2);
+    std::string bytes = round % 2 == 0 ? "" : "WEFT" + std::string("\0\2", 2);
     for (std::size_t n = random() % 64; n > 0; --n) bytes += static_cast<char>(random());
     if (bytes.size() < kControlHeadSize) continue;
     const auto head = decode_head(std::string_view(bytes).substr(0, kControlHeadSize));
@@ -81,7 +81,7 @@ TEST(VerbsControl, RandomBytesOfAnySeedNeverPass) {
 TEST(VerbsControl, OtherVersionIsNamed) {
   std::string bytes = encode({ControlKind::kPlan, nlohmann::ordered_json::object()});
   bytes[5] = 9;
-  EXPECT_THAT(refusal(bytes), HasSubstr("version 9 of weft's protocol, this weft version 1"));
+  EXPECT_THAT(refusal(bytes), HasSubstr("version 9 of weft's protocol, this weft version 2"));
 }
 
 TEST(VerbsControl, LongUnknownAndDeepMessagesAreRefused) {

@@ -68,6 +68,7 @@ Expected<void> CmLinks::call(std::uint32_t rank, const Place& place) {
 
 Expected<void> CmLinks::call_again(const rdma_cm_id& id, const std::map<std::uint32_t, Place>& places) {
   const auto at = std::ranges::find(ids_, &id, [](const auto& entry) { return entry.second.get(); });
+  WEFT_CHECK(at != ids_.end());
   const std::uint32_t rank = at->first;
   ids_.erase(at);
   return call(rank, places.at(rank));
@@ -104,8 +105,9 @@ Expected<void> CmLinks::take(const rdma_cm_event& event, const std::map<std::uin
     case RDMA_CM_EVENT_ROUTE_RESOLVED:
       if (auto made = make_qp(event.id); !made) return made;
       if (rdma_connect(event.id, &p) == 0) return {};
-      if (const int why = errno; !cm_port_was_taken(why) || ++ports_taken_ == kCmPortTries * places.size())
+      if (const int why = errno; !cm_port_was_taken(why) || ports_taken_ == kCmPortTries * places.size())
         return refused("rdma_cm cannot connect", address_, why);
+      ++ports_taken_;
       return call_again(*event.id, places);
     case RDMA_CM_EVENT_CONNECT_REQUEST:
       return answer(event, places);

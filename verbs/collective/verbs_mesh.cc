@@ -51,47 +51,11 @@ struct Peer {
 // does not know and RoCE waits for. Memory begins with a line for each rank's count, then one for each of our own.
 class VerbsMesh final : public JoinedMesh {
  public:
-  VerbsMesh(PeerControls controls, Port port, std::uint32_t rank, const std::atomic<bool>& stop)
-      : controls_(std::move(controls)), port_(std::move(port)), rank_(rank), stop_(stop) {}
-
-  Expected<void> make(std::size_t bytes) {
-    ibv_context* context = port_.context.get();
-    if (port_.iwarp) {
-      const auto found = cm_context(port_.device);
-      if (!found) return tl::unexpected(found.error());
-      context = *found;
-      if (auto done = links_.listen(context, controls_.begin()->second.local_address()); !done) return done;
-    }
-    pd_.reset(ibv_alloc_pd(context));
-    if (pd_ == nullptr) return refused("cannot allocate a protection domain", port_.device, errno);
-    channel_.reset(ibv_create_comp_channel(context));
-    if (channel_ == nullptr) return refused("cannot create a completion channel", port_.device, errno);
-    const int entries = static_cast<int>(controls_.size()) * 2 * static_cast<int>(kDepth) + 16;
-    cq_.reset(ibv_create_cq(context, std::min(entries, port_.limits.max_cqe), nullptr, channel_.get(), 0));
-    if (cq_ == nullptr) return refused("cannot create a CQ", fmt::format("{} entries", entries), errno);
-    sleeper_.emplace(cq_.get(), channel_.get(), -1);
-    credits_ = controls_.rbegin()->first + 1;
-    auto memory =
-        Memory::registered(pd_.get(), 2 * credits_ * kLine + bytes, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
-    if (!memory) return tl::unexpected(memory.error());
-    memory_ = std::move(*memory);
-    for (const auto& [rank, control] : controls_) {
-      Peer& peer = peers_[rank];
-      if (port_.iwarp) continue;
-      QpShape shape;
-      shape.cq = cq_.get();
-      shape.sends = kDepth + 1;  // and a credit
-      shape.receives = kDepth;
-      auto qp = QueuePair::created(pd_.get(), shape);
-      if (!qp) return tl::unexpected(qp.error());
-      if (auto done = qp->to_init(port_); !done) return done;
-      peer.own = std::move(*qp);
-      peer.qp = peer.own.get();
-    }
-    return {};
-  }
+  VerbsMesh(PeerControls controls, Port port, std::uint32_t rank, std::size_t bytes, const std::atomic<bool>& stop)
+      : controls_(std::move(controls)), port_(std::move(port)), rank_(rank), bytes_(bytes), stop_(stop) {}
 
   Expected<void> connect() override {
+    if (auto made = make(); !made) return made;
     const auto theirs = trade_offers(controls_, offers());
     if (!theirs) return tl::unexpected(theirs.error());
     if (auto connected = connect_to(*theirs); !connected) return connected;
@@ -131,6 +95,43 @@ class VerbsMesh final : public JoinedMesh {
   void leave() override { static_cast<void>(meet()); }
 
  private:
+  Expected<void> make() {
+    ibv_context* context = port_.context.get();
+    if (port_.iwarp) {
+      const auto found = cm_context(port_.device);
+      if (!found) return tl::unexpected(found.error());
+      context = *found;
+      if (auto done = links_.listen(context, controls_.begin()->second.local_address()); !done) return done;
+    }
+    pd_.reset(ibv_alloc_pd(context));
+    if (pd_ == nullptr) return refused("cannot allocate a protection domain", port_.device, errno);
+    channel_.reset(ibv_create_comp_channel(context));
+    if (channel_ == nullptr) return refused("cannot create a completion channel", port_.device, errno);
+    const int entries = static_cast<int>(controls_.size()) * 2 * static_cast<int>(kDepth) + 16;
+    cq_.reset(ibv_create_cq(context, std::min(entries, port_.limits.max_cqe), nullptr, channel_.get(), 0));
+    if (cq_ == nullptr) return refused("cannot create a CQ", fmt::format("{} entries", entries), errno);
+    sleeper_.emplace(cq_.get(), channel_.get(), -1);
+    credits_ = controls_.rbegin()->first + 1;
+    auto memory =
+        Memory::registered(pd_.get(), 2 * credits_ * kLine + bytes_, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
+    if (!memory) return tl::unexpected(memory.error());
+    memory_ = std::move(*memory);
+    for (const auto& [rank, control] : controls_) {
+      Peer& peer = peers_[rank];
+      if (port_.iwarp) continue;
+      QpShape shape;
+      shape.cq = cq_.get();
+      shape.sends = kDepth + 1;  // and a credit
+      shape.receives = kDepth;
+      auto qp = QueuePair::created(pd_.get(), shape);
+      if (!qp) return tl::unexpected(qp.error());
+      if (auto done = qp->to_init(port_); !done) return done;
+      peer.own = std::move(*qp);
+      peer.qp = peer.own.get();
+    }
+    return {};
+  }
+
   [[nodiscard]] Expected<void> meet() {
     PeerOffers nothing;
     for (const auto& [rank, control] : controls_) nothing[rank] = nlohmann::ordered_json::object();
@@ -303,6 +304,7 @@ class VerbsMesh final : public JoinedMesh {
   PeerControls controls_;
   Port port_;
   std::uint32_t rank_;
+  std::size_t bytes_;
   const std::atomic<bool>& stop_;
   Owned<ibv_pd> pd_;
   Owned<ibv_comp_channel> channel_;
@@ -324,9 +326,7 @@ Expected<std::unique_ptr<JoinedMesh>> join_by_verbs(const CollectiveSpec& spec, 
   if (!controls) return tl::unexpected(controls.error());
   auto port = open_port({choice.device, choice.port, choice.gid_index, controls->begin()->second.local_address()});
   if (!port) return tl::unexpected(port.error());
-  auto mesh = std::make_unique<VerbsMesh>(std::move(*controls), std::move(*port), spec.rank, stop);
-  if (auto made = mesh->make(memory_bytes); !made) return tl::unexpected(made.error());
-  return mesh;
+  return std::make_unique<VerbsMesh>(std::move(*controls), std::move(*port), spec.rank, memory_bytes, stop);
 }
 
 }  // namespace weft::verbs

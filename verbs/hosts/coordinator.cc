@@ -68,14 +68,18 @@ void add_notes(const std::vector<Party>& parties, ClusterResult& result) {
 
 void take(const RoundRun& round, const std::vector<Party>& parties, ClusterResult& result,
           std::vector<PairFigure>& figures) {
+  std::map<std::size_t, std::string> failures;  // the first is the likeliest cause
   for (const RoundRun::Flow& flow : round.flows()) {
     result.points.insert(result.points.end(), flow.points.begin(), flow.points.end());
     PairFigure figure{parties[flow.hosts.from].host.name, parties[flow.hosts.to].host.name, {}, 0, !flow.error};
     if (!flow.points.empty()) figure.gbits = flow.points.back().gbits_average;
     figures.push_back(std::move(figure));
     if (flow.error && flow.error->code != ErrorCode::kInterrupted)
-      result.failures.push_back(flow_name(parties, flow.hosts) + ": " + flow.error->text());
+      failures.emplace_hint(failures.end(),
+                            flow.failed_as != 0 ? flow.failed_as : failures.size() + round.flows().size(),
+                            flow_name(parties, flow.hosts) + ": " + flow.error->text());
   }
+  for (auto& [order, text] : failures) result.failures.push_back(std::move(text));
   for (const std::string& note : round.notes())
     if (std::ranges::find(result.notes, note) == result.notes.end()) result.notes.push_back(note);
   auto& spread = result.counters["start_spread_us"];

@@ -24,6 +24,7 @@ struct HostAgent::Running {
   std::optional<std::int64_t> start_at;
   std::size_t callers = 0, at_gate = 0, ended = 0;
   std::atomic<bool> stop{false};
+  std::unique_ptr<JoinedMesh> mesh;  // of a collective; goes when its end is told
 
   void push(FlowEvent event) {
     const std::scoped_lock lock(mutex);
@@ -143,7 +144,7 @@ void HostAgent::run_ranks(Running& running, const CollectiveSpec& spec, const Wo
     event.point = point;
     running.push(std::move(event));
   };
-  std::unique_ptr<JoinedMesh> mesh;  // until its error is told
+  std::unique_ptr<JoinedMesh>& mesh = running.mesh;
   const auto all = [&]() -> Expected<void> {
     MeshNeighbours neighbours;
     for (const auto& [task, awaited] : work) {

@@ -105,7 +105,11 @@ void RoundRun::hear(std::uint32_t host, FlowEvent event, const OnClusterPoint& o
       const bool caller = is_in(state.calls);
       if (!caller && !is_in(state.awaits)) return;
       Flow& flow = flows_[event.flow];
-      if (event.error && (caller || !flow.error)) flow.error = std::move(event.error);
+      // Of pairs the caller knows more; ranks of a collective fail one after the other, and the first is the cause.
+      if (event.error && (!flow.error || (caller && !request_.collective))) {
+        flow.error = std::move(event.error);
+        if (flow.failed_as == 0) flow.failed_as = ++failures_;
+      }
       if (caller) flow.ended = true;
       if (caller && event.started != 0) flow.started = event.started - parties_[host].clock->offset;
       for (const std::string& note : event.notes) {

@@ -36,7 +36,8 @@ class RoundRun {
     std::uint16_t port = 0;
     bool ended = false;  // as its caller says
     std::vector<TrafficPoint> points;
-    std::optional<Error> error;           // the caller's, else the listener's
+    std::optional<Error> error;           // the caller's, else the listener's; of a collective the first that was told
+    std::size_t failed_as = 0;            // first, second, ... of the round; 0: has not failed
     std::optional<std::int64_t> started;  // ns, our clock
   };
   using OnDone = std::function<void(std::size_t flows_done)>;
@@ -71,6 +72,7 @@ class RoundRun {
   std::map<std::uint32_t, HostState> hosts_;
   std::vector<std::string> notes_;
   std::map<std::uint32_t, std::vector<TrafficPoint>> rank_points_;
+  std::size_t failures_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
 };
