@@ -11,12 +11,16 @@
 namespace weft::verbs {
 namespace {
 
-constexpr int kSpins = 64;                             // polls between two looks at anything else
-constexpr int kBurst = 32;                             // completions a poll
-constexpr std::chrono::milliseconds kPeakWindow{10};   // of the peak, at least
-constexpr std::chrono::milliseconds kQuiet{200};       // after which lost messages come no more
-constexpr std::chrono::seconds kLateWrite{2};          // iWARP: from a write's completion until all of it is there
-constexpr std::chrono::milliseconds kLongestStep{10};  // what a longer one takes is time in which this process slept
+constexpr int kSpins = 64;                            // polls between two looks at anything else
+constexpr int kBurst = 32;                            // completions a poll
+constexpr std::chrono::milliseconds kPeakWindow{10};  // of the peak, at least
+// Chosen, as far above a round trip as a test can wait for: after so long lost messages come no more.
+constexpr std::chrono::milliseconds kQuiet{200};
+// iWARP: from a write's completion until all of it is there; ten of TCP's shortest retransmission timeouts (Linux
+// TCP_RTO_MIN, 200 ms).
+constexpr std::chrono::seconds kLateWrite{2};
+// Chosen, above a nap of 5 ms: what a longer step takes is time in which this process or its machine slept.
+constexpr std::chrono::milliseconds kLongestStep{10};
 
 class BandwidthRun {
  public:

@@ -17,15 +17,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int kResolveMilliseconds = 3000;
+constexpr std::chrono::seconds kReasonWithin{1};  // chosen: a peer gives up, and says so, in milliseconds
 
 struct Acknowledge {
   void operator()(rdma_cm_event* event) const noexcept { rdma_ack_cm_event(event); }
 };
 using Event = std::unique_ptr<rdma_cm_event, Acknowledge>;
 
-// A connection that goes is the consequence; the peer's own reason comes by the control connection, within a second.
+// A connection that goes is the consequence; the peer's own reason comes by the control connection, a little later.
 Error reason_of_peer(Control& control, Error error) {
-  const auto deadline = Clock::now() + std::chrono::seconds(1);
+  const auto deadline = Clock::now() + kReasonWithin;
   while (Clock::now() < deadline) {
     auto heard = control.poll();
     if (!heard) return control.was_refused() ? std::move(heard.error()) : error;

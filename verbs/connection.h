@@ -70,7 +70,7 @@ enum class Side : std::uint8_t { kCaller, kListener };
 // Whether a call failed by the port that rdma_cm chose. It does not know those that TCP's sockets hold, which an iWARP
 // device without a port mapper cannot have: another try gets another port, by chance.
 [[nodiscard]] constexpr bool cm_port_was_taken(int error) { return error == EADDRINUSE || error == EADDRNOTAVAIL; }
-constexpr int kCmPortTries = 32;
+constexpr int kCmPortTries = 32;  // chosen: with half of the ports taken, one call in 4 x 10^9 finds none
 // Why an event is not the one that was waited for.
 [[nodiscard]] Error cm_error(const rdma_cm_event& event);
 // Waits until events may be there, for a while.

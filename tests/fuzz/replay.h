@@ -55,4 +55,21 @@ inline std::string mutate(std::string text, const std::vector<std::string>& text
   return text;
 }
 
+// A frame of `frames`, mutated or with another byte: half of each, so that many stay frames.
+inline std::string mutated_frame(const std::vector<std::string>& frames, std::mt19937_64& random) {
+  std::string frame = frames[random() % frames.size()];
+  if (random() % 2 == 0) return mutate(std::move(frame), frames, random);
+  if (!frame.empty()) frame[random() % frame.size()] = static_cast<char>(random());
+  return frame;
+}
+
+// How many of so many mutated frames `check` accepts.
+template <typename Check>
+std::size_t accepted(std::size_t runs, const std::vector<std::string>& frames, std::uint64_t seed, const Check& check) {
+  std::mt19937_64 random(seed);
+  std::size_t good = 0;
+  for (std::size_t run = 0; run < runs; ++run) good += check(mutated_frame(frames, random)) ? 1 : 0;
+  return good;
+}
+
 }  // namespace weft::testing
